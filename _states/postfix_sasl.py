@@ -1,0 +1,53 @@
+"""The parts of a submission server, each compared and changed as a whole."""
+
+import postfix_sasl_ret
+from salt.exceptions import CommandExecutionError
+
+
+def checked(name, settings=None):
+    """Check the pillar, and fail with one line for each problem; change nothing.
+
+    name
+        Any label.
+    settings
+        The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it.
+
+    .. code-block:: yaml
+
+        postfix_sasl-check-pillar:
+          postfix_sasl.checked:
+            - settings: salt://postfix_sasl/files/settings.json.jinja
+    """
+    try:
+        __salt__["postfix_sasl.check"](settings=settings, saltenv=__env__)
+    except CommandExecutionError as error:
+        return postfix_sasl_ret.failed(name, str(error))
+    return postfix_sasl_ret.unchanged(name, "the pillar is valid")
+
+
+def applied(name, part, settings=None):
+    """Make one part of the host as the pillar asks.
+
+    name
+        Any label.
+    part
+        ``package``, ``saslauthd``, ``pam``, ``tls``, ``config`` or ``fetchmail``.
+    settings
+        The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
+        is rendered when the state runs, so that no password of the pillar gets into the log.
+
+    .. code-block:: yaml
+
+        postfix_sasl-saslauthd-applied:
+          postfix_sasl.applied:
+            - part: saslauthd
+            - settings: salt://postfix_sasl/files/settings.json.jinja
+    """
+    test = __opts__["test"]
+    try:
+        changes = __salt__["postfix_sasl.apply"](
+            part, settings=settings, test=test, saltenv=__env__
+        )
+    except CommandExecutionError as error:
+        return postfix_sasl_ret.failed(name, str(error))
+    return postfix_sasl_ret.result(name, changes, test, f"{part} is as the pillar asks")

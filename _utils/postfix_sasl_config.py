@@ -1,0 +1,123 @@
+"""Postfix's configuration as one thing: main.cf, master.cf, smtpd.conf, and Postfix running it."""
+
+import os
+
+import postfix_sasl_daemons
+import postfix_sasl_maincf
+import postfix_sasl_mastercf
+import postfix_sasl_sasl
+import postfix_sasl_services
+import postfix_sasl_stock
+import postfix_sasl_textfile
+import postfix_sasl_things
+import postfix_sasl_tls
+
+DIRECTORY = "/etc/postfix"
+MAIN_CF = f"{DIRECTORY}/main.cf"
+MASTER_CF = f"{DIRECTORY}/master.cf"
+_STOCK_MASTER_CF = "/usr/share/postfix/master.cf.dist"
+
+# "Stop and start" is what postconf(5) asks for when one of these changes.
+RESTART_PARAMETERS = ("inet_interfaces", "inet_protocols", "tcp_windowsize")
+
+
+def main_cf(settings):
+    """Return ``{parameter: text, or None to remove it}`` that *settings* ask for."""
+    return {
+        **postfix_sasl_sasl.parameters(settings),
+        **postfix_sasl_tls.parameters(settings),
+        **settings["main"],
+    }
+
+
+class Configuration:
+    """What Postfix reads, compared with what the settings ask for.
+
+    settings
+        Checked settings, see ``postfix_sasl_settings``.
+    salt
+        Salt's execution functions, ``__salt__``.
+    fresh
+        Whether there was no main.cf before this run: what Debian's package wrote meanwhile is
+        then part of this run, not something that was there.
+    """
+
+    def __init__(self, settings, salt, fresh=False):
+        self.settings = settings
+        self.fresh = fresh
+        self.postfix = postfix_sasl_daemons.Postfix(salt)
+        self.running = postfix_sasl_daemons.Running(self.postfix)
+        self.main_text = read_or_empty(MAIN_CF)
+        self.master_text = read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
+        self.entries = stock_or_current_entries(self.master_text)
+        self.wanted_main = main_cf(settings)
+        self.wanted_entries = postfix_sasl_services.entries(settings, self.entries)
+        self.final = postfix_sasl_services.merged(self.entries, self.wanted_entries)
+        self.files = [
+            postfix_sasl_things.File(path, text)
+            for path, text in postfix_sasl_sasl.smtpd_conf_files(settings, self.final).items()
+        ]
+
+    def changes(self):
+        """Return ``{parameter, service/type, path or service: {"old", "new"}}``."""
+        if self.fresh:
+            changes = self._changes_from_nothing()
+        else:
+            changes = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[0]
+            changes.update(postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[0])
+            changes.update(self.running.changes())
+        for file in self.files:
+            changes.update(file.changes())
+        return changes
+
+    def _changes_from_nothing(self):
+        new = {**self.wanted_main, **{key: self.final.get(key) for key in self.wanted_entries}}
+        return {
+            name: {"old": None, "new": value} for name, value in new.items() if value is not None
+        }
+
+    def apply(self):
+        """Write what differs, then start, restart or reload Postfix where that is due."""
+        new_main = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[1]
+        new_master = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[1]
+        changed = False
+        for file in self.files:
+            if file.changes():
+                file.apply()
+                changed = True
+        for path, text in ((MAIN_CF, new_main), (MASTER_CF, new_master)):
+            if text != read_or_empty(path):
+                postfix_sasl_textfile.write(path, text)
+                changed = True
+        if not self.postfix.running():
+            self.postfix.start()
+        elif changed and needs_restart(self.main_text, new_main):
+            self.postfix.restart()
+        elif changed:
+            self.postfix.reload()
+        if not self.postfix.enabled():
+            self.postfix.enable()
+
+
+def needs_restart(old_text, new_text):
+    """Return whether Postfix has to be stopped and started for the new main.cf."""
+    old = postfix_sasl_maincf.MainCf.parse(old_text).as_dict()
+    new = postfix_sasl_maincf.MainCf.parse(new_text).as_dict()
+    return any(old.get(name) != new.get(name) for name in RESTART_PARAMETERS)
+
+
+def read_or_empty(path):
+    """Return the text of *path*, or the empty string where there is no such file."""
+    return postfix_sasl_textfile.read(path) if os.path.exists(path) else ""
+
+
+def stock_or_current_entries(text):
+    """Return the entries of master.cf's *text*; Debian's stock ones where it is empty."""
+    if not text:
+        return postfix_sasl_stock.MASTER[postfix_sasl_stock.release()]
+    return postfix_sasl_mastercf.MasterCf.parse(text).entries()
+
+
+def current_entries():
+    """Return the entries of the live master.cf, or those it will have once installed."""
+    return stock_or_current_entries(read_or_empty(MASTER_CF))

@@ -1,0 +1,160 @@
+"""Every key of the ``postfix_sasl`` pillar: its type, its default and what it means.
+
+This one table checks the pillar and fills in what it leaves out. Keys are written the way Salt
+writes nested pillar, with colons.
+"""
+
+from typing import Any, NamedTuple
+
+from postfix_sasl_types import (
+    Bool,
+    Choice,
+    Entries,
+    Int,
+    ListOf,
+    MapOf,
+    Options,
+    Parameters,
+    Path,
+    Record,
+    Text,
+)
+
+
+class Option(NamedTuple):
+    """One key of the pillar: its type, default, meaning, and whether its value is secret."""
+
+    type: Any
+    default: Any
+    meaning: str
+    secret: bool = False
+
+
+# What a shell, systemd's EnvironmentFile= and saslauthd's option parser all read the same way.
+_PLAIN_WORDS = r"[A-Za-z0-9._/:@,=+ -]*"
+_RESTRICTION = Text("a restriction or table, one line", r"[^\x00-\x1f\x7f,]+")
+_CELL = Text("one line of text that is not empty", r"[^\x00-\x1f\x7f]+")
+
+_SERVICE = {
+    "enabled": Option(Bool(), True, "whether master.cf has the service entry"),
+    "options": Option(Options(), {}, "more -o options for the entry; null drops one"),
+}
+
+_POLL_USER = Record(
+    {
+        "remote": _CELL,
+        "password": _CELL,
+        "local": Text("the name of an account here", r"[A-Za-z0-9._@+-]+"),
+        "options": ListOf(Text("a fetchmail user option", r"[A-Za-z0-9_./ -]+")),
+    },
+    required=("remote", "password", "local"),
+    defaults={"options": []},
+)
+_POLL = Record(
+    {
+        "server": Text("a host name or address", r"[A-Za-z0-9.:-]+"),
+        "protocol": Choice("pop3", "imap"),
+        "port": Int(1, 65535),
+        "ssl": Bool(),
+        "users": ListOf(_POLL_USER, least=1),
+    },
+    required=("server", "users"),
+    defaults={"protocol": "imap", "port": None, "ssl": True},
+)
+
+OPTIONS = {
+    "main": Option(Parameters(), {}, "main.cf parameters; they win over everything else"),
+    "master": Option(Entries(), {}, "master.cf service entries; they win over everything else"),
+    "chroot": Option(Bool(), True, "run smtpd in the chroot; the SASL socket follows"),
+    "sasl:backend": Option(Choice("saslauthd"), "saslauthd", "who checks passwords"),
+    "sasl:mechanisms": Option(
+        ListOf(Text("a SASL mechanism", r"[A-Z0-9_-]{1,20}"), least=1),
+        ["PLAIN", "LOGIN"],
+        "mechanisms that AUTH offers (mech_list)",
+    ),
+    "sasl:options": Option(
+        MapOf(_CELL, "a dictionary {option: text}", r"[a-z0-9_]+"),
+        {},
+        "further lines of /etc/postfix/sasl/smtpd.conf",
+    ),
+    "sasl:local_domain": Option(Text(), "$myhostname", "smtpd_sasl_local_domain"),
+    "sasl:security_options": Option(
+        ListOf(Text("a security option", r"[a-z_]+")), ["noanonymous"], "smtpd_sasl_security_options"
+    ),
+    "sasl:broken_clients": Option(Bool(), True, "broken_sasl_auth_clients"),
+    "sasl:recipient_restrictions": Option(
+        ListOf(_RESTRICTION, least=1),
+        ["permit_sasl_authenticated", "permit_mynetworks", "reject_unauth_destination"],
+        "smtpd_recipient_restrictions",
+    ),
+    "saslauthd:instance": Option(
+        Text("letters, digits and '-'", r"[a-z0-9][a-z0-9-]{0,31}"),
+        "postfix",
+        "names /etc/default/saslauthd-<instance> and the unit saslauthd-<instance>",
+    ),
+    "saslauthd:mechanism": Option(
+        Choice("pam", "shadow", "getpwent", "sasldb", "ldap", "rimap", "kerberos5"),
+        "pam",
+        "where saslauthd looks passwords up",
+    ),
+    "saslauthd:mechanism_options": Option(
+        Text("plain words", _PLAIN_WORDS), "", "its -O: the rimap server, the ldap file"
+    ),
+    "saslauthd:threads": Option(Int(0, 100), 5, "processes that answer (0: one for each login)"),
+    "saslauthd:cache": Option(
+        Bool(), False, "credential cache (-c); with it a locked account goes on working"
+    ),
+    "saslauthd:run_dir": Option(
+        Path(), "/var/run/saslauthd", "the socket's directory, as smtpd sees it"
+    ),
+    "pam:manage": Option(Bool(), True, "own /etc/pam.d/<service>"),
+    "pam:service": Option(
+        Text("letters, digits, '.', '_' and '-'", r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+        "smtp",
+        "the PAM service that saslauthd asks",
+    ),
+    "pam:rules": Option(
+        ListOf(Text("one line of pam.d(5)"), least=1),
+        [],
+        "lines of /etc/pam.d/<service>; without them root and system accounts are refused",
+    ),
+    "tls:mode": Option(
+        Choice("none", "may", "encrypt"), "may", "STARTTLS on port 25: none, offered, demanded"
+    ),
+    "tls:certificate": Option(
+        Path(), "/etc/ssl/certs/ssl-cert-snakeoil.pem", "the certificate, with its chain"
+    ),
+    "tls:key": Option(Path(), "/etc/ssl/private/ssl-cert-snakeoil.key", "its private key"),
+    "tls:ca_file": Option(Path(optional=True), None, "certificates of authorities for clients"),
+    "tls:auth_only": Option(Bool(), True, "no AUTH before TLS (false where mode is none)"),
+    "tls:loglevel": Option(Int(0, 4), 1, "smtpd_tls_loglevel"),
+    "tls:received_header": Option(Bool(), True, "smtpd_tls_received_header"),
+    "tls:profile": Option(
+        Choice("intermediate", "modern", "old", None),
+        "intermediate",
+        "protocols and ciphers; null for Postfix's own defaults",
+    ),
+    "services:submission:enabled": _SERVICE["enabled"],
+    "services:submission:options": _SERVICE["options"],
+    "services:smtps:enabled": _SERVICE["enabled"],
+    "services:smtps:options": _SERVICE["options"],
+    "services:fetchmail:enabled": Option(
+        Bool(), False, "whether it has it; where fetchmail is enabled, the default is true"
+    ),
+    "services:fetchmail:options": _SERVICE["options"],
+    "services:fetchmail:address": Option(
+        Text("an IPv4 address of this machine", r"\d{1,3}(\.\d{1,3}){3}"),
+        "127.0.0.1",
+        "where the listener for fetchmail is bound",
+    ),
+    "services:fetchmail:port": Option(Int(1, 65535), 40025, "its port"),
+    "fetchmail:enabled": Option(Bool(), False, "run fetchmail as a daemon"),
+    "fetchmail:rcfile": Option(Path(), "/etc/fetchmailrc", "its configuration"),
+    "fetchmail:interval": Option(Int(1, 86400), 300, "seconds from one poll to the next"),
+    "fetchmail:poll": Option(
+        ListOf(_POLL), [], "what it fetches: server, protocol, port, ssl, users", secret=True
+    ),
+}
+
+# Keys where null is a value of its own; anywhere else null gives a key its default back.
+NULL_IS_A_VALUE = frozenset({"tls:profile", "tls:ca_file"})

@@ -1,0 +1,125 @@
+"""The parts of a host that the formula looks after, each a list of things in the order of need.
+
+A part is compared as a whole first and then changed, so that a dry run and the real run report
+the same.
+"""
+
+import os
+
+import postfix_sasl_config
+import postfix_sasl_daemons
+import postfix_sasl_fetchmail
+import postfix_sasl_packages
+import postfix_sasl_pam
+import postfix_sasl_saslauthd
+import postfix_sasl_services
+import postfix_sasl_tls
+
+
+class Host:
+    """What the parts need to know of the host they work on.
+
+    salt
+        Salt's execution functions, ``__salt__``.
+    context
+        A dictionary that lives as long as the run, ``__context__``.
+    """
+
+    _FRESH = "postfix_sasl.no_main_cf_before_this_run"
+
+    def __init__(self, salt, context):
+        self.salt, self.context = salt, context
+
+    def fresh(self):
+        """Return whether there was no main.cf when this run began."""
+        return self.context.get(self._FRESH) or not os.path.exists(postfix_sasl_config.MAIN_CF)
+
+    def remember_fresh(self):
+        """Note, before the packages come, whether there is a main.cf."""
+        self.context[self._FRESH] = not os.path.exists(postfix_sasl_config.MAIN_CF)
+
+
+class Part:
+    """Things that are compared together and then applied in order.
+
+    things
+        Objects with ``changes()`` and ``apply()``.
+    afterwards
+        Called with the changes once everything is applied.
+    """
+
+    def __init__(self, things, afterwards=None):
+        self.things, self.afterwards = things, afterwards
+
+    def changes(self):
+        """Return the changes of every thing, as one dictionary."""
+        return {name: change for _thing, changes in self._due() for name, change in changes.items()}
+
+    def apply(self):
+        """Apply what is due; return its changes."""
+        due = self._due()
+        made = {}
+        for thing, changes in due:
+            thing.apply()
+            made.update(changes)
+        if made and self.afterwards:
+            self.afterwards(made)
+        return made
+
+    def _due(self):
+        compared = [(thing, thing.changes()) for thing in self.things]
+        return [(thing, changes) for thing, changes in compared if changes]
+
+
+def part(name, settings, host):
+    """Return the Part called *name* for checked *settings*."""
+    return PARTS[name](settings, host)
+
+
+def _package(settings, host):
+    packages = ["postfix", "sasl2-bin", "libsasl2-modules", "ssl-cert"]
+    if settings["fetchmail:enabled"]:
+        packages.append("fetchmail")
+    return Part([postfix_sasl_packages.Packages(packages, host.salt, host.remember_fresh)])
+
+
+def _saslauthd(settings, host):
+    current = postfix_sasl_config.current_entries()
+    wanted = postfix_sasl_services.entries(settings, current)
+    entries = postfix_sasl_services.merged(current, wanted)
+    group = f"group {postfix_sasl_saslauthd.GROUP}"
+
+    def reload_for_new_group(changes):
+        # master(8) looks groups up for each process it starts; those it has keep the old ones.
+        postfix = postfix_sasl_daemons.Postfix(host.salt)
+        if group in changes and postfix.running():
+            postfix.reload()
+
+    things = postfix_sasl_saslauthd.things(settings, host.salt, entries)
+    return Part(things, reload_for_new_group)
+
+
+def _pam(settings, host):
+    return Part(postfix_sasl_pam.files(settings))
+
+
+def _tls(settings, host):
+    return Part(postfix_sasl_tls.things(settings))
+
+
+def _config(settings, host):
+    return Part([postfix_sasl_config.Configuration(settings, host.salt, host.fresh())])
+
+
+def _fetchmail(settings, host):
+    return Part(postfix_sasl_fetchmail.things(settings, host.salt))
+
+
+PARTS = {
+    "package": _package,
+    "saslauthd": _saslauthd,
+    "pam": _pam,
+    "tls": _tls,
+    "config": _config,
+    "fetchmail": _fetchmail,
+}

@@ -1,0 +1,69 @@
+"""What Cyrus SASL needs: main.cf parameters, smtpd.conf, and the saslauthd instance."""
+
+import postfix_sasl_services
+
+CONFIG_DIRECTORY = "/etc/postfix/sasl"
+SPOOL = "/var/spool/postfix"
+# Debian's own saslauthd has its socket here.
+DEBIAN_RUN_DIRECTORY = "/var/run/saslauthd"
+
+MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwritten.\n"
+
+
+def parameters(settings):
+    """Return the main.cf parameters for SASL that *settings* ask for; None removes one."""
+    return {
+        "smtpd_sasl_auth_enable": "yes",
+        "smtpd_sasl_local_domain": settings["sasl:local_domain"],
+        "smtpd_sasl_security_options": ", ".join(settings["sasl:security_options"]),
+        "broken_sasl_auth_clients": "yes" if settings["sasl:broken_clients"] else "no",
+        "smtpd_recipient_restrictions": ", ".join(settings["sasl:recipient_restrictions"]),
+        # Debian 12 compiles this in, Debian 13 does not; said outright it survives the upgrade.
+        "cyrus_sasl_config_path": CONFIG_DIRECTORY,
+        "smtpd_sasl_type": None,
+        "smtpd_sasl_path": None,
+    }
+
+
+def smtpd_conf_files(settings, entries):
+    """Return ``{path: text}`` of Cyrus SASL's configuration for the smtpd *entries*.
+
+    A chrooted smtpd looks for the socket below the chroot, another one below the real root; a
+    host that has both gets a file for each.
+    """
+    chrooted = any(
+        fields.get("chroot") == "y"
+        for fields in entries.values()
+        if postfix_sasl_services.is_smtpd(fields)
+    )
+    mixed = postfix_sasl_services.is_mixed(entries)
+    inside, real = run_directories(settings, chrooted)
+    files = {f"{CONFIG_DIRECTORY}/smtpd.conf": _smtpd_conf(settings, inside if chrooted else real)}
+    unchrooted = f"{CONFIG_DIRECTORY}/{postfix_sasl_services.UNCHROOTED_SASL_PATH}.conf"
+    files[unchrooted] = _smtpd_conf(settings, real) if mixed else None
+    return files
+
+
+def _smtpd_conf(settings, run_directory):
+    options = {
+        "pwcheck_method": "saslauthd",
+        "mech_list": " ".join(settings["sasl:mechanisms"]),
+        "saslauthd_path": f"{run_directory}/mux",
+        **settings["sasl:options"],
+    }
+    return MANAGED + "".join(f"{name}: {value}\n" for name, value in options.items())
+
+
+def run_directories(settings, chrooted):
+    """Return (as a chrooted smtpd sees it, as the host sees it) of the socket's directory."""
+    directory = settings["saslauthd:run_dir"].rstrip("/")
+    if chrooted:
+        return directory, SPOOL + directory
+    if directory == DEBIAN_RUN_DIRECTORY:
+        directory = f"{directory}-{settings['saslauthd:instance']}"
+    return directory, directory
+
+
+def unit_name(settings):
+    """Return the name of the saslauthd instance's service, without a suffix."""
+    return f"saslauthd-{settings['saslauthd:instance']}"

@@ -1,0 +1,158 @@
+"""Things a host should have: each says what it would change and changes it.
+
+Every thing has ``changes()``, which reads the host and returns ``{name: {"old", "new"}}`` (empty
+where nothing is due), and ``apply()``, which makes it so. ``changes()`` touches nothing.
+"""
+
+import grp
+import os
+import pwd
+import stat
+
+import postfix_sasl_statoverride
+import postfix_sasl_textfile
+
+HIDDEN = "(hidden)"
+
+
+class File:
+    """A file whose whole text we own; *text* None means there is no such file.
+
+    path, text, user, group
+        text
+    mode
+        int, such as 0o644
+    secret
+        whether to keep the text out of ``changes``
+    """
+
+    def __init__(self, path, text, user="root", group="root", mode=0o644, secret=False):
+        self.path, self.text, self.secret = path, text, secret
+        self.user, self.group, self.mode = user, group, mode
+
+    def changes(self):
+        """Return what differs: text, owner, group and mode, each only where it does."""
+        old = _attributes(self.path)
+        if self.text is None:
+            return {} if old is None else {self.path: {"old": "present", "new": None}}
+        new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
+        new["text"] = self.text
+        if old is not None:
+            old["text"] = postfix_sasl_textfile.read(self.path)
+        return _difference(self.path, old, new, self._shown)
+
+    def _shown(self, name, value):
+        return HIDDEN if self.secret and name == "text" else value
+
+    def apply(self):
+        """Write the file, or correct its owner and mode, or remove it."""
+        if self.text is None:
+            os.unlink(self.path)
+            return
+        uid, gid = _ids(self.user, self.group)
+        if os.path.exists(self.path):
+            # Before the text: a secret must not be in a file that others may still read.
+            os.chown(self.path, uid, gid)
+            os.chmod(self.path, self.mode)
+        else:
+            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        postfix_sasl_textfile.write(self.path, self.text, self.mode, uid, gid)
+
+
+class Directory:
+    """A real directory with owner and mode; parents are made root:root 0755."""
+
+    def __init__(self, path, user="root", group="root", mode=0o755):
+        self.path, self.user, self.group, self.mode = path, user, group, mode
+
+    def changes(self):
+        """Return what differs, owner, group and mode each only where it does."""
+        new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
+        return _difference(self.path, _attributes(self.path), new)
+
+    def apply(self):
+        """Make the directory, closed until its owner is right."""
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        if not os.path.isdir(self.path):
+            os.mkdir(self.path, mode=0o700)
+        os.chown(self.path, *_ids(self.user, self.group))
+        os.chmod(self.path, self.mode)
+
+
+class StatOverride:
+    """A registered dpkg-statoverride; the path itself is another thing's concern."""
+
+    def __init__(self, path, user, group, mode):
+        self.path = path
+        self.wanted = {"user": user, "group": group, "mode": f"{mode:04o}"}
+
+    def changes(self):
+        """Return the registered owner, group and mode where they differ."""
+        old = postfix_sasl_statoverride.registered(self.path)
+        return _difference(f"dpkg-statoverride {self.path}", old, self.wanted)
+
+    def apply(self):
+        """Register it, in place of what is registered for the path."""
+        postfix_sasl_statoverride.register(self.path, **self.wanted)
+
+
+class Membership:
+    """A user who should be in a group."""
+
+    def __init__(self, user, group, salt):
+        self.user, self.group, self.salt = user, group, salt
+
+    def changes(self):
+        """Return the group's members before and after."""
+        try:
+            members = sorted(grp.getgrnam(self.group).gr_mem)
+        except KeyError:
+            members = []
+        if self.user in members:
+            return {}
+        return {f"group {self.group}": {"old": members, "new": sorted([*members, self.user])}}
+
+    def apply(self):
+        """Add the user to the group; raise RuntimeError where that fails."""
+        if not self.salt["group.adduser"](self.group, self.user):
+            raise RuntimeError(
+                f"user {self.user} could not be added to group {self.group}; "
+                f"try: gpasswd -a {self.user} {self.group}"
+            )
+
+
+def _attributes(path):
+    """Return {user, group, mode} of *path*, following symbolic links; None if it is missing."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return {
+        "user": _name(pwd.getpwuid, status.st_uid),
+        "group": _name(grp.getgrgid, status.st_gid),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+    }
+
+
+def _ids(user, group):
+    return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+
+
+def _name(lookup, number):
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def _difference(thing, old, new, shown=lambda _name, value: value):
+    """Return {thing: {old, new}} with only the attributes that differ; old None is all new."""
+    names = [name for name in new if old is None or old[name] != new[name]]
+    if not names:
+        return {}
+    return {
+        thing: {
+            "old": None if old is None else {name: shown(name, old[name]) for name in names},
+            "new": {name: shown(name, new[name]) for name in names},
+        }
+    }

@@ -1,0 +1,96 @@
+"""The main.cf parameters of TLS, and the snakeoil certificate that Debian makes."""
+
+import os
+import subprocess
+
+SNAKEOIL_CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
+SNAKEOIL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
+
+_INTERMEDIATE_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
+)
+_OLD_CIPHERS = (
+    f"@SECLEVEL=0:{_INTERMEDIATE_CIPHERS}:"
+    "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:"
+    "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"
+    "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:DHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:"
+    "AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA"
+)
+# Mozilla's server side TLS guidelines, version 5.7, in Postfix's parameters; the cipher lists of
+# TLS 1.3 are OpenSSL's own.
+_PROFILES = {
+    None: (None, None, None),
+    "modern": (">=TLSv1.3", None, "no"),
+    "intermediate": (">=TLSv1.2", _INTERMEDIATE_CIPHERS, "no"),
+    "old": (">=TLSv1", _OLD_CIPHERS, "yes"),
+}
+
+
+def parameters(settings):
+    """Return the main.cf parameters for TLS that *settings* ask for; None removes one."""
+    mode = settings["tls:mode"]
+    protocols, ciphers, preempt = _PROFILES[settings["tls:profile"]]
+    return {
+        # Superseded by smtpd_tls_security_level, which they would contradict: postconf(5).
+        "smtpd_use_tls": None,
+        "smtpd_enforce_tls": None,
+        # It would win over the certificate and key below: postconf(5).
+        "smtpd_tls_chain_files": None,
+        "smtpd_tls_security_level": mode,
+        "smtpd_tls_cert_file": settings["tls:certificate"],
+        "smtpd_tls_key_file": settings["tls:key"],
+        "smtpd_tls_CAfile": settings["tls:ca_file"],
+        "smtpd_tls_auth_only": _yes_no(settings["tls:auth_only"] and mode != "none"),
+        "smtpd_tls_loglevel": str(settings["tls:loglevel"]),
+        "smtpd_tls_received_header": _yes_no(settings["tls:received_header"]),
+        "smtpd_tls_protocols": protocols,
+        "smtpd_tls_mandatory_protocols": protocols,
+        "smtpd_tls_mandatory_ciphers": None if ciphers is None else "medium",
+        "tls_medium_cipherlist": ciphers,
+        "tls_preempt_cipherlist": preempt,
+    }
+
+
+def _yes_no(flag):
+    return "yes" if flag else "no"
+
+
+class Snakeoil:
+    """Debian's self-signed certificate: made again where it is missing.
+
+    The package ssl-cert makes it when it is installed; until then nothing is due.
+    """
+
+    _COMMAND = "/usr/sbin/make-ssl-cert"
+
+    def changes(self):
+        """Return the certificate or key that is missing."""
+        if not os.path.exists(self._COMMAND):
+            return {}
+        return {
+            path: {"old": None, "new": "self-signed"}
+            for path in (SNAKEOIL_CERTIFICATE, SNAKEOIL_KEY)
+            if not os.path.exists(path)
+        }
+
+    def apply(self):
+        """Make both afresh; raise RuntimeError with what make-ssl-cert said where that fails."""
+        done = subprocess.run(
+            [self._COMMAND, "generate-default-snakeoil", "--force-overwrite"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"make-ssl-cert: {done.stderr.strip()}")
+
+
+def things(settings):
+    """Return what the certificate of *settings* needs, as things with changes and apply."""
+    uses_snakeoil = settings["tls:certificate"] == SNAKEOIL_CERTIFICATE
+    return [Snakeoil()] if uses_snakeoil and settings["tls:key"] == SNAKEOIL_KEY else []

@@ -1,0 +1,8 @@
+include:
+  - postfix_sasl.check
+  - postfix_sasl.package
+  - postfix_sasl.pam
+  - postfix_sasl.saslauthd
+  - postfix_sasl.tls
+  - postfix_sasl.config
+  - postfix_sasl.fetchmail

@@ -1,0 +1,1 @@
+"""How tests get real Debian hosts, and what they do with them."""

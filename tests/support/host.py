@@ -1,0 +1,544 @@
+"""Real Debian hosts for tests, each booted in about a second.
+
+A host is a systemd-nspawn container with a network of its own and a root file system laid over a
+cached image (see images.py). It keeps its files across reboots and forgets them when it stops.
+
+Everything a host has hangs on one small process, its *keeper*: the mounts live in the keeper's
+mount namespace and the network in its network namespace, and it ends when the pipe to us closes.
+So nothing outlives a test run, not even one that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import itertools
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import images
+
+FORMULA = "/srv/postfix_sasl"  # where the repository appears inside a host
+SALT_CONFIG = "/root/salt"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+BOOT_TIMEOUT = 60
+SHUTDOWN_TIMEOUT = 60
+NAME_PREFIX = "pfsasl"
+CLONE_NEWNET = 0x40000000
+
+_numbers = itertools.count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# The keeper: makes the file system, then waits until its standard input closes and takes down
+# what does not go with its namespaces. What it makes is on a tmpfs, so nothing needs deleting.
+KEEPER = r"""
+set -e
+cgroup=$1 lower=$2
+mkdir -p "$cgroup" /run/postfix_sasl_host
+mount -t tmpfs -o mode=755 host /run/postfix_sasl_host
+cd /run/postfix_sasl_host
+mkdir upper work root
+mount -t overlay -o "lowerdir=$lower,upperdir=$PWD/upper,workdir=$PWD/work" host root
+# systemd-nspawn keeps locks and sockets here; those of a killed one shall not stay either.
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs -o mode=755 host /run/systemd/nspawn
+ip link set lo up
+echo ready
+trap '' INT TERM HUP
+while read -r line; do :; done
+set +e
+tries=0
+until out=$(find "$cgroup" -depth -type d -exec rmdir {} + 2>&1) || [ $tries -ge 100 ]; do
+    echo 1 2>/dev/null > "$cgroup/cgroup.kill"
+    tries=$((tries + 1))
+    sleep 0.05
+done
+"""
+
+# What sysvinit does on the way up and down. /run is empty at each boot, as on a real host, and
+# whether a service starts is for the service to say, not a reason for the boot to fail.
+RC_START = """
+mkdir -p /run/lock && chmod 1777 /run/lock
+for script in /etc/rc2.d/S*; do [ -x "$script" ] && "$script" start; done; :
+"""
+RC_STOP = 'for script in /etc/rc0.d/K*; do [ -x "$script" ] && "$script" stop; done; :'
+
+
+class HostError(RuntimeError):
+    """A host did not do what it was told; the message holds what it printed."""
+
+
+class CommandFailed(HostError):
+    """A command inside a host failed, or took too long."""
+
+    def __init__(self, host: Host, argv, why: str, stdout: str = "", stderr: str = ""):
+        self.stdout, self.stderr = stdout, stderr
+        text = f"{host.release}: {shlex.join(argv)}: {why}"
+        for name, output in (("stdout", stdout), ("stderr", stderr)):
+            if output:
+                text += f"\n--- {name}\n{output.rstrip()}"
+        super().__init__(text)
+
+
+@dataclass(frozen=True)
+class StateRun:
+    """What one state run did."""
+
+    retcode: int
+    raw: dict | list
+    stderr: str = field(default="", repr=False)
+
+    @property
+    def states(self) -> list[dict]:
+        """Each state's return in the order they ran; empty if the run could not start."""
+        if not isinstance(self.raw, dict):
+            return []
+        states = [state for state in self.raw.values() if isinstance(state, dict)]
+        return sorted(states, key=lambda state: state.get("__run_num__", 0))
+
+    @property
+    def succeeded(self) -> bool:
+        return (
+            self.retcode == 0
+            and bool(self.states)
+            and all(state.get("result") is not False for state in self.states)
+        )
+
+    @property
+    def changes(self) -> dict:
+        """The changes of all states in one dictionary."""
+        merged: dict = {}
+        for state in self.states:
+            for thing, change in (state.get("changes") or {}).items():
+                merged[thing] = change
+        return merged
+
+    @property
+    def comments(self) -> list[str]:
+        return [_text(state.get("comment")) for state in self.states if state.get("comment")]
+
+    @property
+    def failures(self) -> list[str]:
+        """What went wrong, one text per failed state, or why nothing ran at all."""
+        if not isinstance(self.raw, dict):
+            return [_text(self.raw)]
+        return [_text(state.get("comment")) for state in self.states if state["result"] is False]
+
+    def __str__(self) -> str:
+        lines = [f"retcode {self.retcode}"]
+        lines += [f"{s.get('__id__')}: {s['result']} {_text(s['comment'])}" for s in self.states]
+        lines += self.failures if not self.states else []
+        return "\n".join(lines + [self.stderr[-4000:]])
+
+
+def _text(comment) -> str:
+    return "\n".join(map(str, comment)) if isinstance(comment, list) else str(comment)
+
+
+class Network:
+    """A network namespace that exists as long as the process `pid`."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+
+    @contextlib.contextmanager
+    def network(self):
+        """Put the calling thread into this network: its new sockets are there, not here."""
+        with open("/proc/thread-self/ns/net") as ours, open(self._namespace()) as theirs:
+            _setns(theirs.fileno())
+            try:
+                yield self
+            finally:
+                _setns(ours.fileno())
+
+    def ip(self, *argv: str) -> str:
+        """Run ip(8) in this network."""
+        command = ["nsenter", f"--net={self._namespace()}", "ip", *argv]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        if done.returncode:
+            raise HostError(f"{shlex.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _namespace(self) -> str:
+        return f"/proc/{self.pid}/ns/net"
+
+
+def _setns(descriptor: int) -> None:
+    if _libc.setns(descriptor, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns failed")
+
+
+class Host(Network):
+    """A Debian host. Make one with `Host.boot`; use it as a context manager, or call `stop`."""
+
+    def __init__(self, release: str, systemd: bool = True, layers=()):
+        self.release = release
+        self.systemd = systemd
+        self.name = f"{NAME_PREFIX}-{os.getpid()}-{next(_numbers)}"
+        self.cgroup = cgroup_root() / self.name
+        self._neighbours: list[subprocess.Popen] = []
+        self._nspawn: subprocess.Popen | None = None
+        self._leader: int | None = None
+        lower = [*map(str, reversed(layers)), str(images.image(release))]
+        self._keeper = subprocess.Popen(
+            ["unshare", "--mount", "--net", "sh", "-c", KEEPER, "keeper", self.cgroup]
+            + [":".join(lower)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the test run, not for it
+        )
+        super().__init__(self._keeper.pid)
+        if self._keeper.stdout.readline() != "ready\n":
+            self.stop()
+            raise HostError(f"{release}: could not set up the file system over {lower}")
+
+    # -- life -----------------------------------------------------------------------------------
+
+    @classmethod
+    def boot(cls, release: str, systemd: bool = True, layers=()) -> Host:
+        """Boot a fresh host; `layers` are results of `snapshot`, the lowest first."""
+        host = cls(release, systemd, layers)
+        try:
+            host._start()
+        except BaseException:
+            host.stop()
+            raise
+        return host
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the host away at once, with everything it has."""
+        for process in [*self._neighbours, self._keeper]:
+            process.stdin.close()
+        for process in [*self._neighbours, self._keeper]:
+            _wait(process, 30)
+            if process.stdout:
+                process.stdout.close()
+        if self._nspawn:
+            _wait(self._nspawn, 10)
+        self._neighbours, self._nspawn, self._leader = [], None, None
+
+    def reboot(self) -> None:
+        """Shut the host down in good order and boot it again; its files and network stay."""
+        self.shutdown()
+        self._start()
+
+    def shutdown(self) -> None:
+        """Shut the host down in good order; its files stay until `stop`."""
+        if not self.systemd:
+            self.run("sh", "-c", RC_STOP)
+        self._nspawn.terminate()  # nspawn hands this to init as an orderly shutdown
+        if not _wait(self._nspawn, SHUTDOWN_TIMEOUT):
+            raise HostError(
+                f"{self.release}: no shutdown in {SHUTDOWN_TIMEOUT} s\n{self.console()}"
+            )
+        self._nspawn = self._leader = None
+
+    def snapshot(self, target: Path) -> Path:
+        """Shut the host down and save what it changed as a layer for other hosts."""
+        if self._nspawn:
+            self.shutdown()
+        subprocess.run(["cp", "-a", self._inside_keeper("upper"), target], check=True, timeout=120)
+        return target
+
+    def console(self) -> str:
+        """Return what the host's console showed since the last boot."""
+        return self._inside_keeper("console").read_text(errors="replace")
+
+    def _start(self) -> None:
+        what = ["--boot"] if self.systemd else ["--as-pid2"]
+        command = [
+            "systemd-nspawn",
+            "--quiet",
+            "--register=no",
+            "--keep-unit",
+            f"--machine={self.name}",
+            "--directory=/run/postfix_sasl_host/root",
+            f"--network-namespace-path={self._namespace()}",
+            "--capability=CAP_NET_ADMIN",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            "--console=pipe",
+            f"--bind-ro={images.REPOSITORY}:{FORMULA}",
+            *what,
+        ]
+        if not self.systemd:
+            command += ["/bin/sleep", "infinity"]
+        with open(self._inside_keeper("console"), "w") as console:
+            self._nspawn = subprocess.Popen(
+                _in_cgroup(self.cgroup, ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", *command]),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "TERM": "dumb"},
+            )
+        self._await_boot()
+
+    def _await_boot(self) -> None:
+        deadline = time.monotonic() + BOOT_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._nspawn.poll() is not None:
+                raise HostError(f"{self.release}: did not start\n{self.console()}")
+            if self._leader is None:
+                self._leader = self._find_leader()
+            elif not self.systemd:
+                self.run("sh", "-c", RC_START)
+                return
+            else:
+                state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+                if state in ("running", "degraded"):
+                    return
+            time.sleep(0.02)
+        raise HostError(f"{self.release}: not up after {BOOT_TIMEOUT} s\n{self.console()}")
+
+    def _find_leader(self) -> int | None:
+        """Return the process that is PID 1 inside, once it has become the init it shall be."""
+        wanted = "systemd" if self.systemd else "(sd-stubinit)"
+        with contextlib.suppress(OSError):
+            children = f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children"
+            for child in map(int, Path(children).read_text().split()):
+                status = Path(f"/proc/{child}/status").read_text()
+                name = re.search(r"^Name:\t(.*)$", status, re.MULTILINE)[1]
+                pids = re.search(r"^NSpid:\t(.*)$", status, re.MULTILINE)[1].split()
+                if pids[-1] == "1" and len(pids) > 1 and name == wanted[:15]:
+                    return child
+        return None
+
+    def _inside_keeper(self, name: str) -> Path:
+        return Path(f"/proc/{self.pid}/root/run/postfix_sasl_host") / name
+
+    # -- use ------------------------------------------------------------------------------------
+
+    def run(self, *argv, check=True, input=None, timeout=60, env=None):
+        """Run a command inside; returns a CompletedProcess with text output."""
+        if self._leader is None:
+            raise HostError(f"{self.release}: the host is not running")
+        argv = [str(word) for word in argv]
+        # Files, not pipes: a daemon that keeps its output open must not keep us waiting.
+        with contextlib.ExitStack() as stack:
+            given, out, err = (stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+            given.write(input or "")
+            given.seek(0)
+            process = subprocess.Popen(
+                self.command(*argv, env=env), stdin=given, stdout=out, stderr=err
+            )
+            ended = _wait(process, timeout)
+            outputs = [_content(out), _content(err)]
+        if not ended:
+            raise CommandFailed(self, argv, f"not done after {timeout} s", *outputs)
+        if check and process.returncode:
+            raise CommandFailed(self, argv, f"exit status {process.returncode}", *outputs)
+        return subprocess.CompletedProcess(argv, process.returncode, *outputs)
+
+    def command(self, *argv: str, env: dict[str, str] | None = None) -> list[str]:
+        """Return the command that runs `argv` inside, for callers who start it themselves."""
+        environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **(env or {})}
+        settings = [f"{name}={value}" for name, value in environment.items()]
+        enter = ["nsenter", "-t", str(self._leader), "--all", "--root", "--wd"]
+        # In the same control group as PID 1, or systemd inside could not take hold of it.
+        group = Path(f"/proc/{self._leader}/cgroup").read_text().splitlines()[-1].partition("::")[2]
+        return _in_cgroup(
+            cgroup_root() / group.lstrip("/"), [*enter, "env", "-i", *settings, *argv]
+        )
+
+    def read(self, path: str) -> str:
+        """Return a file's text."""
+        return self.path(path).read_text()
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file as root, making its directory if need be."""
+        target = self.path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch(mode=mode)
+        target.chmod(mode)
+        target.write_text(text)
+
+    def path(self, inside: str) -> Path:
+        """Return where the test finds a path of the running host, its symbolic links resolved."""
+        root = Path(f"/proc/{self._leader}/root")
+        resolved: list[str] = []
+        parts = list(reversed(Path(inside).parts[1:]))
+        for _ in range(1000):
+            if not parts:
+                return root.joinpath(*resolved)
+            part = parts.pop()
+            if part == "..":
+                resolved = resolved[:-1]
+                continue
+            candidate = root.joinpath(*resolved, part)
+            if candidate.is_symlink():
+                link = Path(os.readlink(candidate))
+                if link.is_absolute():
+                    resolved = []
+                parts += reversed([word for word in link.parts if word != "/"])
+            else:
+                resolved.append(part)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), inside)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file inside."""
+        return self.path(path).exists()
+
+    def install(self, *packages: str) -> None:
+        """Install packages with apt, from what the image has downloaded."""
+        environment = {"DEBIAN_FRONTEND": "noninteractive"}
+        self.run("apt-get", "install", "-y", *packages, env=environment, timeout=180)
+
+    def add_user(self, name: str, password: str) -> None:
+        """Make an ordinary user with this password."""
+        self.run("useradd", "--create-home", "--shell=/bin/bash", name)
+        self.run("chpasswd", input=f"{name}:{password}\n")
+
+    def neighbour(self, address="198.51.100.2", host_address="198.51.100.1") -> Network:
+        """Return another machine's network, joined to this host by a cable of its own."""
+        process = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; read -r line"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._neighbours.append(process)
+        if process.stdout.readline() != "ready\n":
+            raise HostError("could not make the neighbour's network")
+        other = Network(process.pid)
+        link = f"eth{len(self._neighbours) - 1}"
+        self.ip("link", "add", link, "type", "veth", "peer", "eth0", "netns", str(process.pid))
+        for side, device, own in ((self, link, host_address), (other, "eth0", address)):
+            side.ip("address", "add", f"{own}/24", "dev", device)
+            side.ip("link", "set", device, "up")
+        return other
+
+    # -- salt -----------------------------------------------------------------------------------
+
+    def salt(self, function, *args, pillar=None, timeout=300, **kwargs):
+        """Call a Salt function the way `salt-call --local` does, and return its data."""
+        done = self._salt_call(function, args, kwargs, pillar, timeout)
+        data = _salt_data(done.stdout)
+        if done.returncode and data is None:
+            raise CommandFailed(self, [function], "salt-call failed", done.stdout, done.stderr)
+        return data
+
+    def apply(self, pillar=None, test=False, sls="postfix_sasl", timeout=300, **kwargs) -> StateRun:
+        """Apply states; `pillar` is what the minion's pillar shall hold under `postfix_sasl`."""
+        if test:
+            kwargs["test"] = True
+        done = self._salt_call("state.apply", [sls], kwargs, pillar, timeout)
+        data = _salt_data(done.stdout)
+        raw = data if isinstance(data, (dict, list)) else [data or done.stdout]
+        return StateRun(done.returncode, raw, done.stderr)
+
+    def set_pillar(self, pillar: dict | None) -> None:
+        """Give the minion this pillar under `postfix_sasl`; readable to root only."""
+        tree = {"postfix_sasl": pillar} if pillar is not None else {}
+        self.write(f"{SALT_CONFIG}/pillar/test.sls", f"#!json\n{json.dumps(tree)}\n", mode=0o600)
+        self.write(f"{SALT_CONFIG}/pillar/top.sls", '{"base": {"*": ["test"]}}\n')
+
+    def _salt_call(self, function, args, kwargs, pillar, timeout):
+        config = {
+            "id": self.name,
+            "file_client": "local",
+            "file_roots": {"base": [FORMULA, f"{SALT_CONFIG}/states"]},
+            "file_ignore_regex": [r"(^|/)\.git($|/)"],
+            "pillar_roots": {"base": [f"{SALT_CONFIG}/pillar"]},
+        }
+        self.write(f"{SALT_CONFIG}/minion", json.dumps(config))
+        self.path(f"{SALT_CONFIG}/states").mkdir(exist_ok=True)
+        self.set_pillar(pillar)
+        words = [*args, *(f"{name}={json.dumps(value)}" for name, value in kwargs.items())]
+        return self.run(
+            f"{images.SALT_HOME}/bin/salt-call",
+            f"--config-dir={SALT_CONFIG}",
+            "--local",
+            "--out=json",
+            "--no-color",
+            "--retcode-passthrough",
+            function,
+            *words,
+            check=False,
+            timeout=timeout,
+        )
+
+
+def _salt_data(stdout: str):
+    """Return what salt-call printed, without the name of the minion around it."""
+    try:
+        return json.loads(stdout)["local"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _content(file) -> str:
+    file.seek(0)
+    return file.buffer.read().decode(errors="replace")
+
+
+def _in_cgroup(cgroup: Path, command: list) -> list[str]:
+    return ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(cgroup), *map(str, command)]
+
+
+def _wait(process: subprocess.Popen, timeout: float) -> bool:
+    """Wait until a process ends; kill it if it doesn't. Tells whether it went by itself."""
+    try:
+        process.wait(timeout)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+def cgroup_root() -> Path:
+    """Return where this machine has its unified control groups."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(where)
+    raise HostError("this machine has no unified control groups (cgroup2)")
+
+
+def remove_leftovers() -> list[str]:
+    """Remove what hosts of test runs that are dead may have left, and return their names."""
+    removed = []
+    for group in cgroup_root().glob(f"{NAME_PREFIX}-*-*"):
+        pid = group.name.split("-")[1]
+        if Path(f"/proc/{pid}").exists():
+            continue
+        with contextlib.suppress(OSError):
+            (group / "cgroup.kill").write_text("1")
+        for _ in range(100):
+            for directory in sorted(group.rglob("*/"), reverse=True):
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            if not group.exists():
+                removed.append(group.name)
+                break
+            time.sleep(0.05)
+    return removed
+
+
+def missing_tools() -> list[str]:
+    """Return which programs hosts need that this machine lacks."""
+    tools = ("systemd-nspawn", "mmdebstrap", "nsenter", "unshare", "ip")
+    return [tool for tool in tools if shutil.which(tool) is None]
