@@ -1,5 +1,4 @@
-"""
-Read and change parameters in Postfix's main.cf.
+"""Read and change parameters in Postfix's main.cf.
 
 Reading a value in force asks postconf(1), the only one that knows the defaults. Everything else
 reads and writes the file itself: in one write, only where something changes, and keeping its
@@ -16,8 +15,7 @@ __func_alias__ = {"set_": "set"}
 
 
 def get(name, expand=False, config_dir="/etc/postfix"):
-    """
-    Give the value of a parameter that is in force, set in main.cf or Postfix's default.
+    """Give the value of a parameter that is in force, set in main.cf or Postfix's default.
 
     name
         The parameter.
@@ -53,8 +51,7 @@ def get(name, expand=False, config_dir="/etc/postfix"):
 
 
 def show(config_dir="/etc/postfix"):
-    """
-    Give what main.cf sets, names Postfix does not know included.
+    """Give what main.cf sets, names Postfix does not know included.
 
     config_dir
         The directory of main.cf.
@@ -68,21 +65,20 @@ def show(config_dir="/etc/postfix"):
         salt '*' postconf.show
     """
     try:
-        return maincf.MainCf.parse(textfile.read(maincf.path(config_dir))).as_dict()
+        return maincf.MainCf.parse(textfile.read_config(maincf.path(config_dir))).as_dict()
     except OSError as error:
         raise CommandExecutionError(str(error)) from error
 
 
 def set_(config_dir="/etc/postfix", **parameters):
-    """
-    Set parameters in main.cf, all in one write.
+    """Set parameters in main.cf, all in one write.
 
     A value is checked for what main.cf can hold (postconf(5)), not for what Postfix makes of it.
 
     config_dir
         The directory of main.cf.
 
-    parameters
+    parameters (name to value)
         ``NAME=VALUE``; true and false become yes and no, a list is joined by commas. A value in
         brackets needs quotes of its own, or the command line makes a list of it.
 
@@ -103,15 +99,14 @@ def set_(config_dir="/etc/postfix", **parameters):
     return _change(config_dir, wanted)
 
 
-def reset(*names, config_dir="/etc/postfix"):
-    """
-    Take parameters out of main.cf, so that Postfix's defaults hold.
+def reset(*names, **where):
+    """Take parameters out of main.cf, so that Postfix's defaults hold.
 
     names
         The parameters.
 
-    config_dir
-        The directory of main.cf.
+    where
+        ``config_dir``, the directory of main.cf, /etc/postfix unless given.
 
     Returns ``{name: {"old": ..., "new": None}}`` with only real changes. Raises
     CommandExecutionError.
@@ -122,6 +117,11 @@ def reset(*names, config_dir="/etc/postfix"):
 
         salt '*' postconf.reset relayhost smtpd_banner
     """
+    # Salt 3006 passes no keyword on that follows *names, unless there are ** for it.
+    config_dir = where.pop("config_dir", "/etc/postfix")
+    unknown = [name for name in where if not name.startswith("__")]
+    if unknown:
+        raise CommandExecutionError(f"{unknown[0]}=: got a value; postconf.reset takes only names")
     return _change(config_dir, dict.fromkeys(names))
 
 

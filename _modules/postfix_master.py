@@ -1,5 +1,4 @@
-"""
-Read and change service entries in Postfix's master.cf.
+"""Read and change service entries in Postfix's master.cf.
 
 An entry is a dictionary: ``command``, ``private``, ``unprivileged``, ``chroot``, ``wakeup``,
 ``process_limit``, ``options`` (the ``-o`` options) and ``args`` (further words). The file is
@@ -15,8 +14,7 @@ __func_alias__ = {"list_": "list", "set_": "set"}
 
 
 def list_(config_dir="/etc/postfix"):
-    """
-    Give all service entries.
+    """Give all service entries.
 
     config_dir
         The directory of master.cf.
@@ -30,14 +28,13 @@ def list_(config_dir="/etc/postfix"):
         salt '*' postfix_master.list
     """
     try:
-        return mastercf.MasterCf.parse(textfile.read(mastercf.path(config_dir))).entries()
+        return mastercf.MasterCf.parse(textfile.read_config(mastercf.path(config_dir))).entries()
     except OSError as error:
         raise CommandExecutionError(str(error)) from error
 
 
 def get(name, config_dir="/etc/postfix"):
-    """
-    Give one service entry.
+    """Give one service entry.
 
     name
         ``service/type``.
@@ -73,8 +70,7 @@ def set_(
     args=None,
     config_dir="/etc/postfix",
 ):
-    """
-    Set fields of a service entry, or add it. What is not given stays as it is.
+    """Set fields of a service entry, or add it. What is not given stays as it is.
 
     name
         ``service/type``; master(5) has the types inet, unix, unix-dgram, fifo and pass.
@@ -94,7 +90,7 @@ def set_(
     options
         Dictionary of ``-o`` options; null drops one, those not named stay.
 
-    args
+    args (list)
         List of further words; replaces all there are.
 
     config_dir
@@ -124,8 +120,7 @@ def set_(
 
 
 def delete(name, config_dir="/etc/postfix"):
-    """
-    Take out a service entry.
+    """Take out a service entry.
 
     name
         ``service/type``.

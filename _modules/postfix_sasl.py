@@ -131,4 +131,6 @@ def _rendered(settings, saltenv):
     try:
         return json.loads(rendered)
     except (TypeError, ValueError) as error:
-        raise CommandExecutionError(f"settings: {settings} does not render to JSON: {error}") from None
+        raise CommandExecutionError(
+            f"settings: {settings} does not render to JSON: {error}"
+        ) from None

@@ -1,5 +1,4 @@
-"""
-Keep parameters in Postfix's main.cf as they should be.
+"""Keep parameters in Postfix's main.cf as they should be.
 
 Each function reads the file, and writes it once or not at all. They do not reload Postfix: let a
 service state watch them.
@@ -11,8 +10,7 @@ import postfix_sasl_textfile as textfile
 
 
 def present(name, value, config_dir="/etc/postfix"):
-    """
-    A parameter is set in main.cf.
+    """A parameter is set in main.cf.
 
     name
         The parameter.
@@ -38,8 +36,7 @@ def present(name, value, config_dir="/etc/postfix"):
 
 
 def absent(name, config_dir="/etc/postfix"):
-    """
-    A parameter is not set in main.cf, so that Postfix's default holds.
+    """A parameter is not set in main.cf, so that Postfix's default holds.
 
     name
         The parameter.
@@ -58,13 +55,12 @@ def absent(name, config_dir="/etc/postfix"):
 
 
 def managed(name, parameters, config_dir="/etc/postfix"):
-    """
-    Any number of parameters are set, or not set, in main.cf: one read, at most one write.
+    """Any number of parameters are set, or not set, in main.cf: one read, at most one write.
 
     name
         Any label.
 
-    parameters
+    parameters (name to value)
         Dictionary of name to value, as for ``present``; null takes the parameter out.
 
     config_dir

@@ -1,5 +1,4 @@
-"""
-Keep service entries in Postfix's master.cf as they should be.
+"""Keep service entries in Postfix's master.cf as they should be.
 
 Each function reads the file, and writes it once or not at all. They do not reload Postfix: let a
 service state watch them.
@@ -22,8 +21,7 @@ def present(
     args=None,
     config_dir="/etc/postfix",
 ):
-    """
-    A service entry is in master.cf, with these fields. What is not given stays as it is.
+    """A service entry is in master.cf, with these fields. What is not given stays as it is.
 
     name
         ``service/type``; master(5) has the types inet, unix, unix-dgram, fifo and pass.
@@ -43,7 +41,7 @@ def present(
     options
         Dictionary of ``-o`` options; null drops one, those not named stay.
 
-    args
+    args (list)
         List of further words; replaces all there are.
 
     config_dir
@@ -75,8 +73,7 @@ def present(
 
 
 def absent(name, config_dir="/etc/postfix"):
-    """
-    A service entry is not in master.cf.
+    """A service entry is not in master.cf.
 
     name
         ``service/type``.

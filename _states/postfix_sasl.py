@@ -50,4 +50,4 @@ def applied(name, part, settings=None):
         )
     except CommandExecutionError as error:
         return postfix_sasl_ret.failed(name, str(error))
-    return postfix_sasl_ret.result(name, changes, test, f"{part} is as the pillar asks")
+    return postfix_sasl_ret.result(name, changes, test, part)

@@ -1,18 +1,17 @@
-"""Postfix and saslauthd as running daemons: are they up, and bring them up.
+"""Daemons on a host: are they up, do they start at boot, and bring them up.
 
-What a unit says is not trusted: Debian 12's ``postfix.service`` runs /bin/true and stays active
-whatever becomes of Postfix. The process itself is looked at instead.
+What a unit or an init script says is not trusted: Debian 12's ``postfix.service`` runs /bin/true
+and stays active whatever becomes of Postfix, and Debian's saslauthd script answers 0 to nearly
+everything. The process itself is looked at instead.
 """
 
+import glob
 import os
 import subprocess
 import time
 
-import postfix_sasl_sasl
-
-_MASTER_PID = f"{postfix_sasl_sasl.SPOOL}/pid/master.pid"
-_UNIT_DIRECTORIES = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _START_SECONDS = 15
+_UNIT_DIRECTORIES = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
 class DaemonError(RuntimeError):
@@ -28,69 +27,118 @@ def process_of(pid_file, program):
     """Return the process id in *pid_file* if that process runs *program*, else None."""
     try:
         with open(pid_file, encoding="ascii") as handle:
-            pid = int(handle.read())
+            pid = int(handle.readline().split()[0])
         target = os.readlink(f"/proc/{pid}/exe")
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         return None
     # The name of a program that was upgraded under a running process ends in " (deleted)".
     return pid if os.path.basename(target.removesuffix(" (deleted)")) == program else None
 
 
-class Postfix:
-    """The Postfix master of this host.
+class Daemon:
+    """A daemon with its unit or its init script.
 
     salt
         Salt's execution functions, ``__salt__``.
+    name
+        The name of the service.
+    pid_file
+        Where it notes its process id.
+    program
+        The base name of its program.
     """
 
-    name = "postfix"
-
-    def __init__(self, salt):
-        self.salt = salt
+    def __init__(self, salt, name, pid_file, program):
+        self.salt, self.name, self.pid_file, self.program = salt, name, pid_file, program
 
     def running(self):
-        """Return whether master(8) runs."""
-        return process_of(_MASTER_PID, "master") is not None
+        """Return whether the process runs."""
+        return process_of(self.pid_file, self.program) is not None
 
     def enabled(self):
-        """Return whether Postfix starts at boot."""
-        return bool(self.salt["service.enabled"]("postfix"))
+        """Return whether it starts at boot."""
+        links = f"/etc/rc2.d/S[0-9][0-9]{self.name}"
+        if has_systemd():
+            links = f"/etc/systemd/system/*.wants/{self.name}.service"
+        return bool(glob.glob(links))
 
     def enable(self):
-        """Have Postfix start at boot."""
-        _or_raise(self.salt["service.enable"]("postfix"), "postfix", "enabled")
+        """Have it start at boot; raise DaemonError where that fails."""
+        if has_systemd():
+            self.salt["service.enable"](self.name)
+        else:
+            # Salt's own way needs insserv or runlevel, which a Debian without systemd may lack.
+            run(["/usr/sbin/update-rc.d", self.name, "defaults"])
+            run(["/usr/sbin/update-rc.d", self.name, "enable"])
+        if not self.enabled():
+            raise DaemonError(f"{self.name} could not be enabled; {self.where_to_look()}")
 
     def start(self):
-        """Start Postfix and wait until master(8) runs; raise DaemonError otherwise."""
-        self.salt["service.start"]("postfix")
-        if not _wait_for(self.running) and has_systemd():
-            self.salt["service.start"](self._unit())
-        if not _wait_for(self.running, _START_SECONDS):
-            raise DaemonError(f"Postfix does not start; {_where_to_look(self._unit())}")
+        """Start it and wait until it runs; raise DaemonError where it does not."""
+        self.control("start")
+        self.wait()
 
     def restart(self):
-        """Stop Postfix, start it again and wait until it runs; raise DaemonError otherwise."""
-        self.salt["service.restart"](self._unit())
-        if not _wait_for(self.running, _START_SECONDS):
-            raise DaemonError(f"Postfix does not start; {_where_to_look(self._unit())}")
+        """Stop it, start it and wait until it runs; raise DaemonError where it does not."""
+        self.control("restart")
+        self.wait()
+
+    def control(self, action, unit=None):
+        """Tell the unit, or the init script, to *action*; what comes of it is seen by running()."""
+        if has_systemd():
+            self.salt[f"service.{action}"](unit or self.name)
+        else:
+            subprocess.run(
+                [f"/etc/init.d/{self.name}", action],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+                check=False,
+            )
+
+    def wait(self):
+        """Wait until it runs; raise DaemonError where it does not."""
+        if not wait_for(self.running, _START_SECONDS):
+            raise DaemonError(f"{self.name} does not start; {self.where_to_look()}")
+
+    def where_to_look(self):
+        """Return what to type to see why it does not run."""
+        if has_systemd():
+            return f"look at: systemctl status {self.name}; journalctl -u {self.name}"
+        return f"look at: /etc/init.d/{self.name} status; /var/log/syslog, /var/log/mail.log"
+
+
+class Postfix(Daemon):
+    """The Postfix of this host: running means that master(8) runs."""
+
+    def __init__(self, salt):
+        super().__init__(salt, "postfix", "/var/spool/postfix/pid/master.pid", "master")
+
+    def start(self):
+        """Start Postfix and wait until master(8) runs; raise DaemonError where it does not."""
+        self.control("start")
+        if not wait_for(self.running, 2) and self._unit() != self.name:
+            self.control("start", self._unit())
+        self.wait()
+
+    def restart(self):
+        """Stop Postfix, start it and wait until it runs; raise DaemonError where it does not."""
+        self.control("restart", self._unit())
+        self.wait()
 
     def reload(self):
-        """Have Postfix read its configuration again; raise DaemonError if it refuses."""
-        done = subprocess.run(
-            ["/usr/sbin/postfix", "reload"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=60,
-            check=False,
-        )
-        if done.returncode:
-            raise DaemonError(f"postfix reload: {done.stderr.strip()}")
+        """Have Postfix read its configuration again; raise DaemonError where it refuses."""
+        run(["/usr/sbin/postfix", "reload"])
+
+    def where_to_look(self):
+        """Return what to type to see why it does not run."""
+        if has_systemd():
+            return f"look at: systemctl status {self._unit()}; journalctl -t postfix/master"
+        return super().where_to_look()
 
     def _unit(self):
         """Return the unit that holds master(8): Debian 12's postfix.service does not."""
-        if not has_systemd():
-            return "postfix"
         for directory in _UNIT_DIRECTORIES:
             try:
                 with open(f"{directory}/postfix.service", encoding="utf-8") as unit:
@@ -98,57 +146,6 @@ class Postfix:
             except FileNotFoundError:
                 continue
         return "postfix"
-
-
-class Saslauthd:
-    """An instance of saslauthd, by its own unit or by Debian's init script.
-
-    salt
-        Salt's execution functions, ``__salt__``.
-    name
-        The instance's service name, such as ``saslauthd-postfix``.
-    run_directory
-        Where its socket and process id are, as the host sees it.
-    """
-
-    def __init__(self, salt, name, run_directory):
-        self.salt, self.name, self.run_directory = salt, name, run_directory
-
-    def running(self):
-        """Return whether the instance runs and has its socket."""
-        pid = process_of(f"{self.run_directory}/saslauthd.pid", "saslauthd")
-        return pid is not None and os.path.exists(f"{self.run_directory}/mux")
-
-    def enabled(self):
-        """Return whether the instance starts at boot."""
-        if not has_systemd() and not os.path.exists(f"/etc/default/{self.name}"):
-            return False
-        return bool(self.salt["service.enabled"](self._boot_name()))
-
-    def enable(self):
-        """Have the instance start at boot."""
-        _or_raise(self.salt["service.enable"](self._boot_name()), self.name, "enabled")
-
-    def start(self):
-        """Start the instance and wait for its socket; raise DaemonError otherwise."""
-        self._do("start")
-
-    def restart(self):
-        """Start the instance afresh and wait for its socket; raise DaemonError otherwise."""
-        self._do("restart")
-
-    def _do(self, action):
-        if has_systemd():
-            self.salt[f"service.{action}"](self.name)
-        else:
-            command = ["/etc/init.d/saslauthd", f"{action}-instance", self.name]
-            subprocess.run(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False
-            )
-        wait_until_running(self)
-
-    def _boot_name(self):
-        return self.name if has_systemd() else "saslauthd"
 
 
 class Running:
@@ -182,15 +179,13 @@ class Service:
     """A daemon with the files it reads when it starts: one thing with changes and apply.
 
     files
-        Things, its configuration and its unit.
+        Things: its configuration, its unit or init script.
     daemon
-        What ``Running`` takes.
-    salt
-        Salt's execution functions, ``__salt__``.
+        A Daemon.
     """
 
-    def __init__(self, files, daemon, salt):
-        self.files, self.daemon, self.salt = files, daemon, salt
+    def __init__(self, files, daemon):
+        self.files, self.daemon = files, daemon
         self.running = Running(daemon)
 
     def changes(self):
@@ -207,30 +202,30 @@ class Service:
         for file in due:
             file.apply()
         if due and has_systemd():
-            self.salt["service.systemctl_reload"]()
+            self.daemon.salt["service.systemctl_reload"]()
         self.running.apply()
         if due and was_running:
             self.daemon.restart()
 
 
-def wait_until_running(daemon):
-    """Wait until *daemon* runs; raise DaemonError with where to look if it does not."""
-    if not _wait_for(daemon.running, _START_SECONDS):
-        raise DaemonError(f"{daemon.name} does not start; {_where_to_look(daemon.name)}")
+def run(command):
+    """Run *command*, a list of words; raise DaemonError with what it said where it fails."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise DaemonError(f"{' '.join(command)}: {said or f'exit status {done.returncode}'}")
 
 
-def _or_raise(success, name, what):
-    if not success:
-        raise DaemonError(f"{name} could not be {what}; {_where_to_look(name)}")
-
-
-def _where_to_look(name):
-    if has_systemd():
-        return f"look at: systemctl status {name}; journalctl -u {name}"
-    return "look at /var/log/syslog or /var/log/mail.log"
-
-
-def _wait_for(condition, seconds=2.0):
+def wait_for(condition, seconds):
+    """Return whether *condition()* becomes true within so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,109 +1,81 @@
 """fetchmail, handing its mail to Postfix's own listener for it: its configuration and daemon."""
 
-import os
-
 import postfix_sasl_daemons
 import postfix_sasl_sasl
 import postfix_sasl_things
 
 USER, GROUP = "fetchmail", "nogroup"
-_DEFAULTS = "/etc/default/fetchmail"
-_INIT_SCRIPT = "/etc/init.d/fetchmail"
-_UNIT_PATH = "/etc/systemd/system/fetchmail.service"
+_PID_FILE = "/run/fetchmail/fetchmail.pid"
 
-# Debian's own unit, where there is one, neither makes its run directory nor stays in the
-# foreground.
+# It stands in for Debian's own service of that name, which is an init script that reports
+# "active" without running anything, or a unit that ends after the first poll.
 _UNIT = """\
 [Unit]
 Description=Fetch mail for local users
 Documentation=man:fetchmail(1)
-After=network-online.target postfix.service
 Wants=network-online.target
+After=network-online.target nss-lookup.target postfix.service postfix@-.service
 
 [Service]
 User={user}
+Group={group}
 RuntimeDirectory=fetchmail
-ExecStart=/usr/bin/fetchmail --nodetach --nosyslog \
---pidfile /run/fetchmail/fetchmail.pid --fetchmailrc {rcfile}
-# 1: no mail was waiting when it was told to stop
-SuccessExitStatus=1
-Restart=on-failure
-RestartSec=30
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+ExecStart=/usr/bin/fetchmail --nodetach --nosyslog --fetchmailrc {rcfile} --pidfile {pid_file}
+ExecReload=/bin/kill -USR1 $MAINPID
+Restart=always
+RestartSec=5
+NoNewPrivileges=yes
+ProtectSystem=full
+PrivateTmp=yes
 
 [Install]
 WantedBy=multi-user.target
 """
 
+_INIT_SCRIPT = """\
+#! /bin/sh
+{managed}### BEGIN INIT INFO
+# Provides:          fetchmail
+# Required-Start:    $network $local_fs $remote_fs
+# Required-Stop:     $remote_fs
+# Should-Start:      postfix $named $syslog
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: Fetch mail for local users
+### END INIT INFO
 
-def rc_text(settings):
-    """Return the text of fetchmailrc for checked *settings*; the syntax is in fetchmail(1)."""
-    address = settings["services:fetchmail:address"]
-    smtphost = f"{address}/{settings['services:fetchmail:port']}"
-    lines = [f"set daemon {settings['fetchmail:interval']}"]
-    for poll in settings["fetchmail:poll"]:
-        port = f" port {poll['port']}" if poll["port"] else ""
-        lines.append(f"poll {_quoted(poll['server'])} protocol {poll['protocol']}{port}")
-        lines += [_user_section(user, poll["ssl"], smtphost) for user in poll["users"]]
-    return postfix_sasl_sasl.MANAGED + "\n".join(lines) + "\n"
+. /lib/lsb/init-functions
 
+runs() {{
+    pidofproc -p {pid_file} /usr/bin/fetchmail > /dev/null
+}}
 
-def _user_section(user, ssl, smtphost):
-    words = [
-        f"  user {_quoted(user['remote'])} there with password {_quoted(user['password'])}",
-        f"    is {_quoted(user['local'])} here",
-        # The address literal that would be fetchmail's own choice is no local domain to Postfix.
-        f"    smtphost {_quoted(smtphost)} smtpaddress localhost",
-        "    ssl" if ssl else "    sslproto ''",
-    ]
-    words += [f"    {option}" for option in user["options"]]
-    return "\n".join(words)
-
-
-def _quoted(word):
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-class Fetchmail:
-    """The fetchmail daemon, by its unit or by Debian's init script.
-
-    salt
-        Salt's execution functions, ``__salt__``.
-    """
-
-    name = "fetchmail"
-
-    def __init__(self, salt):
-        self.salt = salt
-
-    def running(self):
-        """Return whether the daemon runs."""
-        pid_file = "/run/fetchmail/fetchmail.pid"
-        return postfix_sasl_daemons.process_of(pid_file, "fetchmail") is not None
-
-    def enabled(self):
-        """Return whether it starts at boot."""
-        return bool(self.salt["service.enabled"](self.name))
-
-    def enable(self):
-        """Have it start at boot."""
-        self.salt["service.enable"](self.name)
-
-    def start(self):
-        """Start it; raise DaemonError where it does not come up."""
-        self._do("start")
-
-    def restart(self):
-        """Start it afresh; raise DaemonError where it does not come up."""
-        self._do("restart")
-
-    def _do(self, action):
-        if not postfix_sasl_daemons.has_systemd() and not os.path.exists(_INIT_SCRIPT):
-            raise postfix_sasl_daemons.DaemonError(
-                f"fetchmail can't be started: there is neither systemd nor {_INIT_SCRIPT}"
-            )
-        self.salt[f"service.{action}"](self.name)
-        postfix_sasl_daemons.wait_until_running(self)
+case "$1" in
+start)
+    runs && exit 0
+    install -d -o {user} -g {group} -m 0700 {directory}
+    exec start-stop-daemon --start --quiet --chuid {user}:{group} --exec /usr/bin/fetchmail -- \
+--syslog --fetchmailrc {rcfile} --pidfile {pid_file}
+    ;;
+stop)
+    start-stop-daemon --stop --quiet --oknodo --retry=TERM/20/KILL/5 --pidfile {pid_file} \
+--exec /usr/bin/fetchmail
+    ;;
+restart | reload | force-reload)
+    "$0" stop
+    exec "$0" start
+    ;;
+status)
+    status_of_proc -p {pid_file} /usr/bin/fetchmail fetchmail
+    ;;
+*)
+    echo "Usage: $0 {{start|stop|restart|force-reload|status}}" >&2
+    exit 3
+    ;;
+esac
+"""
 
 
 def things(settings, salt):
@@ -112,10 +84,56 @@ def things(settings, salt):
         return []
     rcfile = settings["fetchmail:rcfile"]
     rc = postfix_sasl_things.File(rcfile, rc_text(settings), USER, GROUP, 0o600, secret=True)
+    fields = {
+        "managed": postfix_sasl_sasl.MANAGED,
+        "user": USER,
+        "group": GROUP,
+        "rcfile": rcfile,
+        "pid_file": _PID_FILE,
+        "directory": _PID_FILE.rpartition("/")[0],
+    }
     if postfix_sasl_daemons.has_systemd():
-        text = postfix_sasl_sasl.MANAGED + _UNIT.format(user=USER, rcfile=rcfile)
-        starter = postfix_sasl_things.File(_UNIT_PATH, text)
+        text = postfix_sasl_sasl.MANAGED + _UNIT.format(**fields)
+        starter = postfix_sasl_things.File("/etc/systemd/system/fetchmail.service", text)
     else:
-        text = f"{postfix_sasl_sasl.MANAGED}START_DAEMON=yes\nCONFFILE={rcfile}\n"
-        starter = postfix_sasl_things.File(_DEFAULTS, text)
-    return [postfix_sasl_daemons.Service([rc, starter], Fetchmail(salt), salt)]
+        text = _INIT_SCRIPT.format(**fields)
+        starter = postfix_sasl_things.File("/etc/init.d/fetchmail", text, mode=0o755)
+    daemon = postfix_sasl_daemons.Daemon(salt, "fetchmail", _PID_FILE, "fetchmail")
+    return [postfix_sasl_daemons.Service([rc, starter], daemon)]
+
+
+def rc_text(settings):
+    """Return the text of fetchmailrc for checked *settings*; the syntax is in fetchmail(1)."""
+    address = settings["services:fetchmail:address"]
+    smtphost = f"{address}/{settings['services:fetchmail:port']}"
+    lines = [
+        f"set daemon {settings['fetchmail:interval']}",
+        # What can't be delivered stays on the server or goes to the postmaster; a bounce would
+        # go to whoever the sender claims to be.
+        "set no bouncemail",
+        'set postmaster "postmaster"',
+    ]
+    for poll in settings["fetchmail:poll"]:
+        port = f" port {poll['port']}" if poll["port"] else ""
+        lines.append(f"poll {_quoted(poll['server'])} protocol {poll['protocol']}{port}")
+        lines += [_user_section(user, poll["ssl"], smtphost) for user in poll["users"]]
+    return postfix_sasl_sasl.MANAGED + "\n".join(lines) + "\n"
+
+
+def _user_section(user, ssl, smtphost):
+    lines = [
+        f"  user {_quoted(user['remote'])} there with password {_quoted(user['password'])}",
+        f"    is {_quoted(user['local'])} here",
+        # By itself fetchmail would make smtphost the domain of recipients: no local one.
+        f'    smtphost "{smtphost}" smtpaddress "localhost"',
+        # Without ssl fetchmail still tries STARTTLS unless the empty sslproto forbids it.
+        "    ssl" if ssl else "    sslproto ''",
+    ]
+    lines += [f"    {option}" for option in user["options"]]
+    return "\n".join(lines)
+
+
+def _quoted(word):
+    # Not \", which fetchmail takes for the end of the string and then sends both quotes.
+    escaped = word.replace("\\", "\\\\").replace('"', "\\042")
+    return f'"{escaped}"'

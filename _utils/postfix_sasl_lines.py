@@ -1,5 +1,4 @@
-"""
-The grammar that main.cf and master.cf share: logical lines, and what may be written into one.
+"""The grammar that main.cf and master.cf share: logical lines, and what may be written into one.
 
 postconf(5) and master(5): a logical line starts with text in column 1, and a line that starts
 with white space continues it. Empty lines, lines of white space and lines whose first text is a
@@ -21,8 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]*")
 
 
 def physical_lines(text):
-    """
-    Split text at newlines and nowhere else, each line with its newline.
+    """Split text at newlines and nowhere else, each line with its newline.
 
     text
         Any string.
@@ -33,8 +31,7 @@ def physical_lines(text):
 
 
 def is_skipped(line):
-    """
-    Tell whether Postfix skips this physical line: empty, white space only, or a comment.
+    """Tell whether Postfix skips this physical line: empty, white space only, or a comment.
 
     line
         One physical line.
@@ -45,8 +42,7 @@ def is_skipped(line):
 
 
 class LogicalLine:
-    """
-    One logical line: its raw characters, comment lines inside it included.
+    """One logical line: its raw characters, comment lines inside it included.
 
     raw
         The physical lines as they stand in the file, joined.
@@ -59,8 +55,7 @@ class LogicalLine:
 
     @property
     def mask(self):
-        """
-        The raw text with newlines and skipped lines turned into newlines.
+        """The raw text with newlines and skipped lines turned into newlines.
 
         It is as long as ``raw``, so a position found in one is valid in the other. What is not
         a newline is the text Postfix sees.
@@ -92,8 +87,7 @@ class LogicalLine:
 
 
 class Document:
-    """
-    A file of logical lines that can be edited without touching the rest.
+    """A file of logical lines that can be edited without touching the rest.
 
     items
         Logical lines, and strings for the comment and empty lines between them.
@@ -104,8 +98,7 @@ class Document:
 
     @classmethod
     def parse(cls, text):
-        """
-        Read a file's text.
+        """Read a file's text.
 
         text
             The whole file, read with ``newline=""``.
@@ -133,16 +126,14 @@ class Document:
         return "\r\n" if re.match(r"[^\n]*\r\n", str(self)) else "\n"
 
     def logical_lines(self):
-        """
-        List the logical lines in the order of the file, strays included.
+        """List the logical lines in the order of the file, strays included.
 
         Returns a list of :class:`LogicalLine`.
         """
         return [item for item in self._items if isinstance(item, LogicalLine)]
 
     def numbered(self):
-        """
-        List the logical lines with the number of their first physical line, counted from 1.
+        """List the logical lines with the number of their first physical line, counted from 1.
 
         Returns a list of ``(number, LogicalLine)``.
         """
@@ -155,8 +146,7 @@ class Document:
         return found
 
     def append(self, text):
-        """
-        Add a logical line at the end of the file.
+        """Add a logical line at the end of the file.
 
         text
             The line, without its line ending.
@@ -176,8 +166,7 @@ class Document:
         return line
 
     def delete(self, line):
-        """
-        Take out a logical line with its continuations; comment lines inside it stay.
+        """Take out a logical line with its continuations; comment lines inside it stay.
 
         line
             One of this document's logical lines.
@@ -192,8 +181,7 @@ def _finished(current, skipped):
 
 
 def split_name_value(text):
-    """
-    Split ``name = value`` as Postfix does.
+    """Split ``name = value`` as Postfix does.
 
     text
         The text of a logical line, or of a ``-o`` option.
@@ -208,8 +196,7 @@ def split_name_value(text):
 
 
 def nearest(word, known):
-    """
-    Say which known word somebody may have meant.
+    """Say which known word somebody may have meant.
 
     word
         What was written.
@@ -224,8 +211,7 @@ def nearest(word, known):
 
 
 def check_name(name):
-    """
-    Check a parameter's name.
+    """Check a parameter's name.
 
     name
         The name, as somebody wrote it.
@@ -241,8 +227,7 @@ def check_name(name):
 
 
 def to_text(label, value, separator):
-    """
-    Turn a value from an SLS, a pillar or a command line into the text Postfix reads.
+    """Turn a value from an SLS, a pillar or a command line into the text Postfix reads.
 
     label
         What the value is for, as the error message should name it.
@@ -283,8 +268,7 @@ def to_text(label, value, separator):
 
 
 def check_macros(label, value):
-    """
-    Check that every ``$`` in a value can be expanded.
+    """Check that every ``$`` in a value can be expanded.
 
     One that cannot is fatal to each Postfix program that reads the parameter: ``${`` and ``$(``
     need their closing partner, and a ``$`` needs a name (postconf(5); ``$$`` is a plain ``$``).
@@ -315,8 +299,7 @@ def check_macros(label, value):
 
 
 def check_braces(label, value):
-    """
-    Check that braces are balanced, since master.cf groups words with them (master(5)).
+    """Check that braces are balanced, since master.cf groups words with them (master(5)).
 
     label
         What the value is for, as the error message should name it.
@@ -337,8 +320,7 @@ def check_braces(label, value):
 
 
 def closing(text, start, pair="{}"):
-    """
-    Find where an opened brace is closed.
+    """Find where an opened brace is closed.
 
     text
         The text.

@@ -1,5 +1,4 @@
-"""
-main.cf: read and edit parameters, keeping everything else as its author wrote it.
+"""main.cf: read and edit parameters, keeping everything else as its author wrote it.
 
 The format is in postconf(5). Nothing here runs a program or needs Salt.
 """
@@ -19,8 +18,7 @@ _split = functools.lru_cache(maxsize=1024)(lines.split_name_value)
 
 
 def path(config_dir):
-    """
-    Name the file.
+    """Name the file.
 
     config_dir
         Postfix's configuration directory.
@@ -31,8 +29,7 @@ def path(config_dir):
 
 
 def to_value(name, value):
-    """
-    Turn a value into the text that goes into main.cf.
+    """Turn a value into the text that goes into main.cf.
 
     name
         The parameter's name.
@@ -52,8 +49,7 @@ class MainCf(lines.Document):
     """A main.cf. ``str()`` of it gives the file back, byte for byte where nothing was edited."""
 
     def get(self, name):
-        """
-        Give a parameter's value as Postfix reads it.
+        """Give a parameter's value as Postfix reads it.
 
         name
             The parameter's name.
@@ -63,16 +59,14 @@ class MainCf(lines.Document):
         return self.as_dict().get(name)
 
     def as_dict(self):
-        """
-        Give all parameters the file sets, also those Postfix does not know.
+        """Give all parameters the file sets, also those Postfix does not know.
 
         Returns a dictionary of name to value.
         """
         return {name: value for name, value, _ in self._assignments()}
 
     def malformed(self):
-        """
-        List the logical lines Postfix stops at (no name, no ``=``) or ignores (a continuation
+        """List the logical lines Postfix stops at (no name, no ``=``) or ignores (a continuation
         of nothing).
 
         Returns a list of ``(line number, text)``.
@@ -84,8 +78,7 @@ class MainCf(lines.Document):
         ]
 
     def set(self, name, value):
-        """
-        Set a parameter where it stands, or at the end of the file.
+        """Set a parameter where it stands, or at the end of the file.
 
         Earlier duplicates, which Postfix ignores, are taken out along with a change. Where the
         value is the same but for the way it is folded over several lines, nothing is written.
@@ -114,18 +107,18 @@ class MainCf(lines.Document):
             self.delete(duplicate)
 
     def remove(self, name):
-        """
-        Take out a parameter, so that Postfix's default holds. Comment lines stay.
+        """Take out a parameter, so that Postfix's default holds. Comment lines stay.
 
         name
             The parameter's name.
 
-        Raises ValueError for an impossible name.
+        Raises ValueError for an impossible name, unless the file has it all the same.
         """
-        lines.check_name(name)
-        for found, _, line in self._assignments():
-            if found == name:
-                self.delete(line)
+        same_name = [line for found, _, line in self._assignments() if found == name]
+        if not same_name:
+            lines.check_name(name)
+        for line in same_name:
+            self.delete(line)
 
     def _assignments(self):
         found = []
@@ -147,8 +140,7 @@ class MainCf(lines.Document):
 
 
 def plan(text, wanted):
-    """
-    Work out what would change in a main.cf, for dry runs and for real ones alike.
+    """Work out what would change in a main.cf, for dry runs and for real ones alike.
 
     text
         The file's text.

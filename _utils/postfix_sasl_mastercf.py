@@ -1,5 +1,4 @@
-"""
-master.cf: read and edit service entries, keeping everything else as its author wrote it.
+"""master.cf: read and edit service entries, keeping everything else as its author wrote it.
 
 The format is in master(5). Nothing here runs a program or needs Salt.
 
@@ -25,8 +24,7 @@ class MasterCf(lines.Document):
     """A master.cf. ``str()`` of it gives the file back, byte for byte where nothing was edited."""
 
     def entries(self):
-        """
-        Give all service entries.
+        """Give all service entries.
 
         Returns a dictionary of ``service/type`` to entry, in the order of the file. The last
         duplicate wins.
@@ -34,8 +32,7 @@ class MasterCf(lines.Document):
         return {entry.key: entry.as_dict() for entry, _ in self._parsed()}
 
     def get(self, key):
-        """
-        Give one service entry.
+        """Give one service entry.
 
         key
             ``service/type``, such as ``smtp/inet``.
@@ -45,8 +42,7 @@ class MasterCf(lines.Document):
         return self.entries().get(key)
 
     def malformed(self):
-        """
-        List the entries Postfix stops at, or ignores (a continuation of nothing).
+        """List the entries Postfix stops at, or ignores (a continuation of nothing).
 
         master(8) is stricter than ``postconf -M``: it wants ``n`` in an inet entry's private
         column, and digits before the ``?`` of a wakeup time.
@@ -64,8 +60,7 @@ class MasterCf(lines.Document):
         return found
 
     def set(self, key, **fields):
-        """
-        Set fields of an entry where it stands, or add it at the end of the file.
+        """Set fields of an entry where it stands, or add it at the end of the file.
 
         A field not given, or None, stays as it is; in a new entry the columns are then ``-``,
         and ``n`` for the private column of an inet entry, which takes nothing else.
@@ -99,18 +94,18 @@ class MasterCf(lines.Document):
             self.delete(duplicate)
 
     def remove(self, key):
-        """
-        Take out an entry with its continuation lines. Comment lines stay.
+        """Take out an entry with its continuation lines. Comment lines stay.
 
         key
             ``service/type``.
 
-        Raises ValueError for an impossible key.
+        Raises ValueError for an impossible key, unless the file has it all the same.
         """
-        check_key(key)
-        for entry, line in self._parsed():
-            if entry.key == key:
-                self.delete(line)
+        same_key = [line for entry, line in self._parsed() if entry.key == key]
+        if not same_key:
+            check_key(key)
+        for line in same_key:
+            self.delete(line)
 
     def _parsed(self):
         found = []
@@ -123,8 +118,7 @@ class MasterCf(lines.Document):
 
 
 def path(config_dir):
-    """
-    Name the file.
+    """Name the file.
 
     config_dir
         Postfix's configuration directory.
@@ -135,8 +129,7 @@ def path(config_dir):
 
 
 def check_key(key):
-    """
-    Check and take apart the name of an entry.
+    """Check and take apart the name of an entry.
 
     key
         ``service/type``.
@@ -160,8 +153,7 @@ def check_key(key):
 
 
 def to_column(key, name, value):
-    """
-    Turn a value into the text of a column.
+    """Turn a value into the text of a column.
 
     key
         ``service/type``, for the message.
@@ -184,8 +176,7 @@ def to_column(key, name, value):
 
 
 def to_option(key, name, value):
-    """
-    Turn a value into the text of a ``-o`` option.
+    """Turn a value into the text of a ``-o`` option.
 
     key
         ``service/type``, for the message.
@@ -204,8 +195,7 @@ def to_option(key, name, value):
 
 
 def to_args(key, value):
-    """
-    Check the further words of an entry.
+    """Check the further words of an entry.
 
     key
         ``service/type``, for the message.
@@ -229,8 +219,7 @@ def to_args(key, value):
 
 
 def merge(key, old, fields):
-    """
-    Work out what an entry would be with some fields set.
+    """Work out what an entry would be with some fields set.
 
     key
         ``service/type``.
@@ -267,8 +256,7 @@ def merge(key, old, fields):
 
 
 def plan(text, wanted):
-    """
-    Work out what would change in a master.cf, for dry runs and for real ones alike.
+    """Work out what would change in a master.cf, for dry runs and for real ones alike.
 
     text
         The file's text.

@@ -1,5 +1,4 @@
-"""
-One service entry of master.cf: take it apart, and put right what should differ.
+"""One service entry of master.cf: take it apart, and put right what should differ.
 
 master(5): eight columns, then ``-o name=value`` options and further words. A word that starts with
 ``{`` runs to the matching ``}``; there is no other quoting. Options end at the first word that
@@ -48,8 +47,7 @@ class _Option:
 
 
 class Entry:
-    """
-    One service entry, with the position of each of its pieces.
+    """One service entry, with the position of each of its pieces.
 
     line
         A logical line. Raises ValueError where it has fewer than eight columns.
@@ -103,8 +101,7 @@ class Entry:
         return text[1 : end - 1 if end else None].strip(lines.SPACE)
 
     def as_dict(self):
-        """
-        Give the entry as users see it.
+        """Give the entry as users see it.
 
         Returns a dictionary of the columns, ``command``, ``options`` and ``args``.
         """
@@ -116,8 +113,7 @@ class Entry:
         }
 
     def is_malformed(self):
-        """
-        Tell whether the master daemon stops at this entry, or the service at its options.
+        """Tell whether the master daemon stops at this entry, or the service at its options.
 
         Returns a bool.
         """
@@ -134,8 +130,7 @@ class Entry:
 
 
 def is_flag(word):
-    """
-    Tell whether a word after the command can be an option, and not yet an argument.
+    """Tell whether a word after the command can be an option, and not yet an argument.
 
     word
         The word.
@@ -146,8 +141,7 @@ def is_flag(word):
 
 
 def split_words(words):
-    """
-    Part the leading flags, which must precede all other words, from the rest.
+    """Part the leading flags, which must precede all other words, from the rest.
 
     words
         A list of words.
@@ -175,8 +169,7 @@ def _tokens(mask):
 
 
 def edited(entry, new, eol):
-    """
-    Work out an entry's raw text with what differs from ``new`` put right, and only that.
+    """Work out an entry's raw text with what differs from ``new`` put right, and only that.
 
     entry
         The :class:`Entry` as it stands.
@@ -282,6 +275,7 @@ def _apply(raw, edits):
     kept = []
     for line in lines.physical_lines(changed):
         if _GONE in line:
+            line = re.sub(f"^([ \t]+)(?:{_GONE}[ \t]*)+", r"\1", line)
             line = re.sub(f"[ \t]*{_GONE}", "", line)
             if not line.strip(lines.SPACE):
                 continue

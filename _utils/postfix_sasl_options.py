@@ -79,7 +79,9 @@ OPTIONS = {
     ),
     "sasl:local_domain": Option(Text(), "$myhostname", "smtpd_sasl_local_domain"),
     "sasl:security_options": Option(
-        ListOf(Text("a security option", r"[a-z_]+")), ["noanonymous"], "smtpd_sasl_security_options"
+        ListOf(Text("a security option", r"[a-z_]+")),
+        ["noanonymous"],
+        "smtpd_sasl_security_options",
     ),
     "sasl:broken_clients": Option(Bool(), True, "broken_sasl_auth_clients"),
     "sasl:recipient_restrictions": Option(

@@ -4,12 +4,15 @@ import postfix_sasl_sasl
 import postfix_sasl_things
 
 # Without a file of its own the service would fall back to /etc/pam.d/other, which lets root and
-# system accounts in. The account rules refuse expired and locked accounts.
+# system accounts in. common-account refuses expired accounts. The delay is the one that
+# pam_unix has for a wrong password: an answer at once would tell which accounts there are.
 DEFAULT_RULES = (
-    "auth requisite pam_succeed_if.so quiet uid >= 1000 uid < 60000",
-    "auth requisite pam_shells.so",
+    "auth    optional   pam_faildelay.so delay=2000000",
+    "auth    requisite  pam_succeed_if.so quiet uid >= 1000 uid ne 65534",
+    "auth    requisite  pam_shells.so",
     "@include common-auth",
-    "account required pam_nologin.so",
+    "account required   pam_succeed_if.so quiet uid >= 1000 uid ne 65534",
+    "account required   pam_shells.so",
     "@include common-account",
 )
 

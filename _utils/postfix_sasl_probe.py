@@ -14,6 +14,7 @@ standard library decodes only certificates that it has verified); a Python witho
 gets everything but the certificate's details.
 """
 
+import contextlib
 import datetime
 import ipaddress
 import socket
@@ -363,10 +364,8 @@ class _Session:
     def quit(self):
         """Take leave, so that the server does not log a lost connection; never raises."""
         self.deadline = min(self.deadline, time.monotonic() + GOODBYE)
-        try:
+        with contextlib.suppress(OSError, _Failure):
             self.command("QUIT")
-        except (OSError, _Failure):
-            pass
 
     def close(self):
         """Close the connection, if there is one."""

@@ -2,8 +2,7 @@
 
 
 def unchanged(name, comment):
-    """
-    The host is as wanted already.
+    """The host is as wanted already.
 
     name
         The state's name.
@@ -17,8 +16,7 @@ def unchanged(name, comment):
 
 
 def failed(name, comment):
-    """
-    The state could not do its work.
+    """The state could not do its work.
 
     name
         The state's name.
@@ -32,8 +30,7 @@ def failed(name, comment):
 
 
 def result(name, changes, test, what):
-    """
-    The host was changed, would be changed, or is as wanted already.
+    """The host was changed, would be changed, or is as wanted already.
 
     name
         The state's name.
@@ -57,8 +54,7 @@ def result(name, changes, test, what):
 
 
 def waiting(name, comment):
-    """
-    A dry run cannot tell yet, since an earlier state has work to do first.
+    """A dry run cannot tell yet, since an earlier state has work to do first.
 
     name
         The state's name.

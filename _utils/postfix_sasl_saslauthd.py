@@ -1,5 +1,7 @@
 """The saslauthd instance that answers Postfix: its files, its directory, and it running."""
 
+import os
+
 import postfix_sasl_daemons
 import postfix_sasl_sasl
 import postfix_sasl_services
@@ -7,39 +9,118 @@ import postfix_sasl_things
 
 GROUP = "sasl"
 DIRECTORY_MODE = 0o710
-# start-stop-daemon --name compares with the process name, which the kernel cuts to 15
-# characters; the instance's process is called like every saslauthd.
-_NAME = "saslauthd"
 
+# Debian's init script asks start-stop-daemon for a process of this NAME before it starts another;
+# any name but the program's own would never be found, and a second copy be started.
 _DEFAULTS = """\
 START={start}
-DESC="SASL Authentication Daemon for Postfix"
-NAME="{name}"
+DESC="SASL authentication daemon for Postfix"
+NAME="saslauthd"
 MECHANISMS="{mechanism}"
 MECH_OPTIONS="{mechanism_options}"
 THREADS={threads}
 OPTIONS="{options}"
 """
 
+# The shell reads the defaults file the way Debian's init script does. saslauthd goes into the
+# background before its socket is there, hence the wait. It is restarted after a clean end, too:
+# "systemctl stop saslauthd" on Debian 12 ends every instance.
 _UNIT = """\
 [Unit]
-Description=SASL Authentication Daemon for Postfix
+Description=SASL authentication daemon for Postfix
 Documentation=man:saslauthd(8)
+After=network.target nss-user-lookup.target
 Before=postfix.service postfix@-.service
-After=nss-user-lookup.target
-RequiresMountsFor={directory}
+StartLimitIntervalSec=0
 
 [Service]
 Type=forking
 PIDFile={directory}/saslauthd.pid
-EnvironmentFile={defaults}
 ExecStartPre=/usr/bin/install -d -o root -g {group} -m {mode:04o} {directory}
-ExecStart=/usr/sbin/saslauthd -a $MECHANISMS $MECH_OPTIONS $OPTIONS -n $THREADS
-Restart=on-failure
+ExecStartPre=/bin/rm -f {directory}/mux
+ExecStart=/bin/sh -c '. {defaults}; exec /usr/sbin/saslauthd -a "$$MECHANISMS" \
+$${{MECH_OPTIONS:+-O "$$MECH_OPTIONS"}} $$OPTIONS -n "$${{THREADS:-5}}"'
+ExecStartPost=/bin/sh -c 'n=0; until [ -S {directory}/mux ]; do \
+n=$$((n+1)); [ $$n -lt 100 ] || exit 1; sleep 0.05; done'
+Restart=always
+RestartSec=1
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
+ProtectSystem=full
+ProtectControlGroups=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
 
 [Install]
 WantedBy=multi-user.target
 """
+
+_INIT_SCRIPT = """\
+#! /bin/sh
+{managed}### BEGIN INIT INFO
+# Provides:          {name}
+# Required-Start:    $local_fs $remote_fs
+# Required-Stop:     $local_fs $remote_fs
+# Should-Start:      $syslog $named
+# X-Start-Before:    postfix mail-transport-agent
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: SASL authentication daemon for Postfix
+### END INIT INFO
+
+# Debian's own script starts every instance there is, or none; this one starts {name}.
+
+directory={directory}
+
+. /lib/lsb/init-functions
+
+runs() {{
+    pidofproc -p "$directory/saslauthd.pid" /usr/sbin/saslauthd > /dev/null
+}}
+
+case "$1" in
+start)
+    runs && exit 0
+    /etc/init.d/saslauthd start-instance {name} > /dev/null
+    tries=0
+    until runs && [ -S "$directory/mux" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 50 ] || exit 1
+        sleep 0.1
+    done
+    ;;
+stop)
+    exec /etc/init.d/saslauthd stop-instance {name}
+    ;;
+restart | reload | force-reload)
+    "$0" stop
+    exec "$0" start
+    ;;
+status)
+    status_of_proc -p "$directory/saslauthd.pid" /usr/sbin/saslauthd {name}
+    ;;
+*)
+    echo "Usage: $0 {{start|stop|restart|force-reload|status}}" >&2
+    exit 3
+    ;;
+esac
+"""
+
+
+class Saslauthd(postfix_sasl_daemons.Daemon):
+    """The instance: running means that it has its socket, too."""
+
+    def __init__(self, salt, name, directory):
+        super().__init__(salt, name, f"{directory}/saslauthd.pid", "saslauthd")
+        self.socket = f"{directory}/mux"
+
+    def running(self):
+        """Return whether the process runs and has its socket."""
+        return super().running() and os.path.exists(self.socket)
 
 
 def things(settings, salt, entries):
@@ -50,49 +131,56 @@ def things(settings, salt, entries):
         if postfix_sasl_services.is_smtpd(fields)
     )
     directory = postfix_sasl_sasl.run_directories(settings, chrooted)[1]
+    name = postfix_sasl_sasl.unit_name(settings)
     return [
         postfix_sasl_things.Directory(directory, "root", GROUP, DIRECTORY_MODE),
         postfix_sasl_things.StatOverride(directory, "root", GROUP, DIRECTORY_MODE),
         postfix_sasl_things.Membership("postfix", GROUP, salt),
-        _instance(settings, salt, directory),
+        postfix_sasl_daemons.Service(
+            files(settings, directory, postfix_sasl_daemons.has_systemd()),
+            Saslauthd(salt, name, directory),
+        ),
     ]
 
 
-def _instance(settings, salt, directory):
-    """Return the instance's files and it running with them, as one thing."""
+def files(settings, directory, systemd):
+    """Return the instance's defaults file, and its unit or init script, as things.
+
+    settings
+        Checked settings, see ``postfix_sasl_settings``.
+    directory
+        The socket's directory, as the host sees it.
+    systemd
+        Whether the host runs systemd.
+    """
     name = postfix_sasl_sasl.unit_name(settings)
-    systemd = postfix_sasl_daemons.has_systemd()
     defaults = f"/etc/default/{name}"
-    files = [postfix_sasl_things.File(defaults, defaults_text(settings, directory, systemd))]
     if systemd:
-        unit = f"/etc/systemd/system/{name}.service"
-        files.append(postfix_sasl_things.File(unit, unit_text(defaults, directory)))
-    daemon = postfix_sasl_daemons.Saslauthd(salt, name, directory)
-    return postfix_sasl_daemons.Service(files, daemon, salt)
+        unit = postfix_sasl_sasl.MANAGED + _UNIT.format(
+            directory=directory, defaults=defaults, group=GROUP, mode=DIRECTORY_MODE
+        )
+        starter = postfix_sasl_things.File(f"/etc/systemd/system/{name}.service", unit)
+    else:
+        script = _INIT_SCRIPT.format(
+            managed=postfix_sasl_sasl.MANAGED, name=name, directory=directory
+        )
+        starter = postfix_sasl_things.File(f"/etc/init.d/{name}", script, mode=0o755)
+    text = defaults_text(settings, directory, systemd)
+    return [postfix_sasl_things.File(defaults, text), starter]
 
 
 def defaults_text(settings, directory, systemd):
-    """Return /etc/default/saslauthd-<instance>, for systemd or for the init script.
+    """Return /etc/default/saslauthd-<instance>.
 
-    Debian 12's init script starts an instance only with START=yes, which under systemd would be
-    a second copy. It adds -O to MECH_OPTIONS itself; a unit can't.
+    Every variable is set, since Debian's init script reads the files of all instances into one
+    shell. Debian 12's starts an instance only with START=yes; under systemd that would be a
+    second copy.
     """
-    mechanism_options = settings["saslauthd:mechanism_options"]
-    if mechanism_options and systemd:
-        mechanism_options = f"-O {mechanism_options}"
     cache = "-c " if settings["saslauthd:cache"] else ""
     return postfix_sasl_sasl.MANAGED + _DEFAULTS.format(
         start="no" if systemd else "yes",
-        name=_NAME,
         mechanism=settings["saslauthd:mechanism"],
-        mechanism_options=mechanism_options,
+        mechanism_options=settings["saslauthd:mechanism_options"],
         threads=settings["saslauthd:threads"],
         options=f"{cache}-m {directory}",
-    )
-
-
-def unit_text(defaults, directory):
-    """Return the systemd unit of the instance with the *defaults* file and its *directory*."""
-    return postfix_sasl_sasl.MANAGED + _UNIT.format(
-        directory=directory, defaults=defaults, group=GROUP, mode=DIRECTORY_MODE
     )

@@ -26,7 +26,7 @@ _MAIN = {
     "myhostname": None,  # the host's own full name
     "mynetworks": None,  # unless preseeded USUAL["mynetworks"]
     "mynetworks_style": "host",
-    "myorigin": None,  # USUAL["myorigin"]; absent if the mail name has no dot (bookworm)
+    "myorigin": None,  # USUAL["myorigin"]; "$myhostname" if the mail name has no dot
     "recipient_delimiter": "+",
     "relayhost": "",
     "smtp_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",

@@ -1,5 +1,4 @@
-"""
-Read a text file whole, and replace it in one step or not at all.
+"""Read a text file whole, and replace it in one step or not at all.
 
 Bytes that are not UTF-8, and line endings of any kind, come back from a read and a write as they
 were.
@@ -18,8 +17,7 @@ SETTLED = 3
 
 
 def read(path):
-    """
-    Read a file.
+    """Read a file.
 
     path
         The file.
@@ -30,9 +28,21 @@ def read(path):
         return stream.read()
 
 
-def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
+def read_config(path):
+    """Read a file that Postfix cannot be without.
+
+    path
+        main.cf or master.cf.
+
+    Returns its text. Raises FileNotFoundError that says what to install, and other OSErrors.
     """
-    Replace a file's content in one step, unless it is the same already.
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path} is not there: install the package postfix first")
+    return read(path)
+
+
+def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
+    """Replace a file's content in one step, unless it is the same already.
 
     An existing file keeps its owner, group, mode and extended attributes. A symbolic link stays,
     and what it points at is replaced. Where anything fails, the old file is still there and
@@ -86,13 +96,12 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
 
 
 def update(path, plan, wanted, test=False):
-    """
-    Read a file, work out what would change, and write it unless this is a dry run.
+    """Read main.cf or master.cf, work out what would change, and write it unless on a dry run.
 
-    Two updates of files in one directory wait for each other, so that neither undoes the other.
+    Two updates in one directory wait for each other, so that neither undoes the other.
 
     path
-        The file; it has to exist.
+        The file.
 
     plan
         A function of the text and ``wanted`` that returns ``(changes, new text)``.
@@ -105,11 +114,10 @@ def update(path, plan, wanted, test=False):
 
     Returns the changes. Raises FileNotFoundError, other OSErrors, and what ``plan`` raises.
     """
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path} is not there: install the package postfix first")
-    with contextlib.nullcontext() if test else _locked(os.path.dirname(os.path.realpath(path))):
-        changes, text = plan(read(path), wanted)
-        if changes and not test:
+    changes, text = plan(read_config(path), wanted)
+    if changes and not test:
+        with _locked(os.path.dirname(os.path.realpath(path))):
+            changes, text = plan(read_config(path), wanted)
             write(path, text)
     return changes
 

@@ -17,7 +17,7 @@ def render(result, test):
     if not isinstance(result, dict):
         errors = result if isinstance(result, list) else [str(result)]
         lines = [clean(line, 300) for text in errors for line in str(text).splitlines()]
-        return ["FAILED, nothing was changed:", *("  " + line for line in lines if line)], False
+        return ["FAILED:", *("  " + line for line in lines if line)], False
     states = sorted(result.values(), key=lambda state: state.get("__run_num__", 0))
     lines, skipped = [], 0
     for state in states:
@@ -31,22 +31,38 @@ def render(result, test):
     if skipped:
         lines.append(f"        ({skipped} further steps depend on this and were left out)")
     failed = bool(lines)
-    things = [text for state in states for text in flatten(state.get("changes") or {})]
-    if things:
+    changed = [text for state in states for text in changes_of(state)]
+    if changed:
         lines.append("Would change:" if test else "Changed:")
-        lines += ["  " + text for text in things]
+        lines += ["  " + text for text in changed]
     elif not failed:
         lines.append("Nothing to change: everything is as it should be.")
+    notes = [note for state in states for note in state.get("warnings") or ()]
+    lines += ["Note: " + clean(note, 300) for note in notes]
     return lines, not failed
 
 
+def changes_of(state):
+    """Return one state's changes as lines. Some states leave it to their name what has changed."""
+    changes, name = state.get("changes") or {}, str(state.get("name", ""))
+    if not isinstance(changes, dict):
+        return [f"{clean(name)}: {show(changes)}"]
+    telling = name in changes or any(is_pair(value) for value in changes.values())
+    return flatten(changes, "" if telling else name + " ")
+
+
+def is_pair(value):
+    """Tell whether a value of a change is one of `old` and `new`."""
+    return isinstance(value, dict) and bool(value) and set(value) <= {"old", "new"}
+
+
 def flatten(changes, prefix=""):
-    """Return a state's `changes` as lines `thing: old → new`."""
+    """Return a dictionary of changes as lines `thing: old → new`."""
     lines = []
     for key, value in changes.items():
         thing = f"{prefix}{key}"
-        if isinstance(value, dict) and value and set(value) <= {"old", "new"}:
-            lines.append(f"{clean(thing)}: {show(value.get('old'))} → {show(value.get('new'))}")
+        if is_pair(value):
+            lines.append(f"{clean(thing)}: {show_pair(value.get('old'), value.get('new'))}")
         elif isinstance(value, dict) and value:
             lines += flatten(value, thing + " ")
         elif key == "diff" and "\n" in str(value):
@@ -57,11 +73,27 @@ def flatten(changes, prefix=""):
     return lines
 
 
+def show_pair(old, new):
+    """Return `old → new`; of two dictionaries only the fields that differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        fields = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        return ", ".join(f"{clean(f)} {show_pair(old.get(f), new.get(f))}" for f in fields)
+    return f"{show(old)} → {show(new)}"
+
+
 def show(value):
     """Return one value of a change, short enough for a line."""
     if value is None or value == "" or value == {} or value == []:
         return "(none)"
-    return clean(value if isinstance(value, str) else json.dumps(value, default=str), 60)
+    if isinstance(value, dict):
+        text = ", ".join(f"{key} {show(field)}" for key, field in value.items())
+    elif isinstance(value, list):
+        text = ", ".join(map(show, value))
+    elif isinstance(value, str):
+        text = f"{len(value.splitlines())} lines" if "\n" in value.strip() else value
+    else:
+        text = json.dumps(value, default=str)
+    return clean(text, 60)
 
 
 def clean(text, limit=100):

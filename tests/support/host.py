@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 import time
@@ -57,7 +56,7 @@ trap '' INT TERM HUP
 while read -r line; do :; done
 set +e
 tries=0
-until out=$(find "$cgroup" -depth -type d -exec rmdir {} + 2>&1) || [ $tries -ge 100 ]; do
+until find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || [ $tries -ge 100 ]; do
     echo 1 2>/dev/null > "$cgroup/cgroup.kill"
     tries=$((tries + 1))
     sleep 0.05
@@ -137,7 +136,7 @@ class StateRun:
         lines = [f"retcode {self.retcode}"]
         lines += [f"{s.get('__id__')}: {s['result']} {_text(s['comment'])}" for s in self.states]
         lines += self.failures if not self.states else []
-        return "\n".join(lines + [self.stderr[-4000:]])
+        return "\n".join([*lines, self.stderr[-4000:]])
 
 
 def _text(comment) -> str:
@@ -161,7 +160,7 @@ class Network:
                 _setns(ours.fileno())
 
     def ip(self, *argv: str) -> str:
-        """Run ip(8) in this network."""
+        """Run the command `ip` in this network and return what it prints."""
         command = ["nsenter", f"--net={self._namespace()}", "ip", *argv]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if done.returncode:
@@ -188,10 +187,9 @@ class Host(Network):
         self._neighbours: list[subprocess.Popen] = []
         self._nspawn: subprocess.Popen | None = None
         self._leader: int | None = None
-        lower = [*map(str, reversed(layers)), str(images.image(release))]
+        lower = ":".join([*map(str, reversed(layers)), str(images.image(release))])
         self._keeper = subprocess.Popen(
-            ["unshare", "--mount", "--net", "sh", "-c", KEEPER, "keeper", self.cgroup]
-            + [":".join(lower)],
+            ["unshare", "--mount", "--net", "sh", "-c", KEEPER, "keeper", self.cgroup, lower],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -407,7 +405,10 @@ class Host(Network):
         self.run("chpasswd", input=f"{name}:{password}\n")
 
     def neighbour(self, address="198.51.100.2", host_address="198.51.100.1") -> Network:
-        """Return another machine's network, joined to this host by a cable of its own."""
+        """Return another machine's network, on one local network with this host.
+
+        The host is `host_address` there. A host may have several neighbours, who see each other.
+        """
         process = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; read -r line"],
             stdin=subprocess.PIPE,
@@ -418,12 +419,14 @@ class Host(Network):
         self._neighbours.append(process)
         if process.stdout.readline() != "ready\n":
             raise HostError("could not make the neighbour's network")
-        other = Network(process.pid)
-        link = f"eth{len(self._neighbours) - 1}"
-        self.ip("link", "add", link, "type", "veth", "peer", "eth0", "netns", str(process.pid))
-        for side, device, own in ((self, link, host_address), (other, "eth0", address)):
-            side.ip("address", "add", f"{own}/24", "dev", device)
-            side.ip("link", "set", device, "up")
+        other, cable = Network(process.pid), f"cable{len(self._neighbours)}"
+        if cable == "cable1":  # the first one: a bridge serves the host as its network card
+            self.ip("link", "add", "eth0", "type", "bridge")
+        self.ip("link", "add", cable, "type", "veth", "peer", "eth0", "netns", str(process.pid))
+        self.ip("link", "set", cable, "master", "eth0", "up")
+        for side, own in ((self, host_address), (other, address)):
+            side.ip("address", "replace", f"{own}/24", "dev", "eth0")
+            side.ip("link", "set", "eth0", "up")
         return other
 
     # -- salt -----------------------------------------------------------------------------------
@@ -536,9 +539,3 @@ def remove_leftovers() -> list[str]:
                 break
             time.sleep(0.05)
     return removed
-
-
-def missing_tools() -> list[str]:
-    """Return which programs hosts need that this machine lacks."""
-    tools = ("systemd-nspawn", "mmdebstrap", "nsenter", "unshare", "ip")
-    return [tool for tool in tools if shutil.which(tool) is None]

@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -60,7 +59,8 @@ PRESEED = (
 )
 # systemd-nspawn keeps locks and mounts under /run and cannot always remove them.
 OWN_NSPAWN_STATE = """
-mkdir -p /run/systemd/nspawn && mount -t tmpfs nspawn /run/systemd/nspawn && exec systemd-nspawn "$@"
+mkdir -p /run/systemd/nspawn && mount -t tmpfs nspawn /run/systemd/nspawn || exit
+exec systemd-nspawn "$@"
 """
 BUILD_TIMEOUT = 1200
 UNUSED_DAYS = 7
@@ -118,9 +118,9 @@ def _prune(directory: Path) -> None:
 
 
 def _recipe_hash(release: str) -> str:
-    """Name what goes into an image: this file, and the version of Salt that bin/apply wants."""
-    salt = re.search(rb"^SALT = .*$", (REPOSITORY / "bin/apply").read_bytes(), re.MULTILINE)[0]
-    recipe = Path(__file__).read_bytes() + release.encode() + salt
+    """Name what goes into an image: this file, and how the private Salt is made."""
+    salt = REPOSITORY / "tools/private_salt.py"
+    recipe = Path(__file__).read_bytes() + salt.read_bytes() + release.encode()
     return hashlib.sha256(recipe).hexdigest()[:12]
 
 

@@ -64,9 +64,11 @@ class Peer:
             elif verb == "STARTTLS":
                 self.say("2.0.0 Ready to start TLS", code=220)
                 inner = Peer(context.wrap_socket(self.connection, server_side=True), self.heard)
-                return inner.converse(words_tls)
+                inner.converse(words_tls)
+                return
             elif verb == "QUIT":
-                return self.say("2.0.0 Bye", code=221)
+                self.say("2.0.0 Bye", code=221)
+                return
             else:
                 self.say("5.5.1 unknown command", code=500)
 
@@ -290,7 +292,7 @@ def test_a_server_that_hangs_up(serve):
     "data, error",
     [
         (b"\x1b[2J\x1b]0;owned\x07\r\n", "greeting: not an SMTP reply: ?[2J?]0;owned?"),
-        ("２２０ mail\r\n".encode(), "greeting: not an SMTP reply: "),
+        ("\uff12\uff12\uff10 mail\r\n".encode(), "greeting: not an SMTP reply: "),
         (b"220 " + b"x" * 5000, "greeting: a line of more than 1000 bytes"),
         (b"220-x\r\n" * 500, "greeting: a reply of more than 100 lines"),
         (b"\r\n", "greeting: not an SMTP reply"),
@@ -333,7 +335,7 @@ def test_a_stall_ends_in_time(serve, data):
 
 
 def test_a_stall_in_the_handshake_ends_in_time(serve):
-    port, _ = serve(saying(b""))
+    port, _ = serve(saying(b"", then=lambda peer: time.sleep(1)))
     assert ask(port, "implicit", 0.5)["error"] == "TLS handshake: no answer within 0.5 s"
 
 

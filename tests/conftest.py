@@ -1,0 +1,61 @@
+"""Fixtures for tests that need a real Debian host; tests/support says how such a host is made.
+
+A test that uses `release`, or anything that builds on it, runs once for each Debian release.
+"""
+
+import contextlib
+import os
+
+import pytest
+from support import layers
+from support.host import Host, remove_leftovers
+from support.images import RELEASES
+
+
+def pytest_sessionstart(session):
+    """Clean up after test runs that were killed, once, before any worker starts."""
+    if os.geteuid() == 0 and not hasattr(session.config, "workerinput"):
+        remove_leftovers()
+
+
+@pytest.fixture(scope="session", params=RELEASES)
+def release(request):
+    """Each Debian release in turn."""
+    return request.param
+
+
+@pytest.fixture
+def boot(release):
+    """A function that boots hosts, `boot(layers=..., systemd=...)`; they end with the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Host.boot(release, **options))
+
+
+@pytest.fixture(scope="session")
+def installed(release):
+    """The layers of a host that has Debian's postfix and sasl2-bin, untouched."""
+    return layers.installed(release)
+
+
+@pytest.fixture(scope="session")
+def applied(release):
+    """The layers of a host with the formula applied as it comes and the user `layers.USER`."""
+    return layers.applied(release)
+
+
+@pytest.fixture
+def bare_host(boot):
+    """A fresh Debian host without any mail software."""
+    return boot()
+
+
+@pytest.fixture
+def installed_host(boot, installed):
+    """A fresh host with Debian's postfix and sasl2-bin, untouched."""
+    return boot(layers=installed)
+
+
+@pytest.fixture
+def host(boot, applied):
+    """A fresh host with the formula applied as it comes and the user `layers.USER`."""
+    return boot(layers=applied)

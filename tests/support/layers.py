@@ -1,0 +1,58 @@
+"""What many tests start from, made once and kept: layers over an image, for `Host.boot`.
+
+A layer is named by all that goes into it, so a changed formula gets a new one by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from . import images
+from .host import Host, HostError
+
+USER, PASSWORD = "alice", "correct horse 7"
+FORMULA_DIRECTORIES = ("postfix_sasl", "_modules", "_states", "_utils")
+
+
+def installed(release: str) -> list[Path]:
+    """Return the layers of a host with Debian's postfix and sasl2-bin as apt leaves them."""
+
+    def build(target: Path) -> None:
+        with Host.boot(release) as host:
+            host.install("postfix", "sasl2-bin")
+            host.snapshot(target)
+
+    return [_layer("installed", build, images.image(release).name)]
+
+
+def applied(release: str) -> list[Path]:
+    """Return the layers of a host with the formula applied as it comes, and an ordinary user."""
+    below = installed(release)
+
+    def build(target: Path) -> None:
+        with Host.boot(release, layers=below) as host:
+            host.add_user(USER, PASSWORD)
+            result = host.apply()
+            if not result.succeeded:
+                raise HostError(f"{release}: applying the formula failed\n{result}")
+            host.snapshot(target)
+
+    return [*below, _layer("applied", build, below[-1].name, _formula())]
+
+
+def _layer(name: str, build, *ingredients: str) -> Path:
+    recipe = [Path(__file__).read_text(), *ingredients]
+    key = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:12]
+    release = ingredients[0].split("-")[0]
+    return images.cached(images.CACHE / "layers" / f"{release}-{name}-{key}", build)
+
+
+def _formula() -> str:
+    """Return a text that changes with any file of the formula."""
+    digest = hashlib.sha256()
+    for directory in FORMULA_DIRECTORIES:
+        for path in sorted((images.REPOSITORY / directory).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
