@@ -87,9 +87,9 @@ class Daemon:
         """Tell the unit, or the init script, to *action*; what comes of it is seen by running()."""
         if has_systemd():
             self.salt[f"service.{action}"](unit or self.name)
-        else:
+        elif os.access(script := f"/etc/init.d/{self.name}", os.X_OK):
             subprocess.run(
-                [f"/etc/init.d/{self.name}", action],
+                [script, action],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -149,15 +149,22 @@ class Postfix(Daemon):
 
 
 class Running:
-    """A daemon that should run, now and after a reboot: a thing with changes and apply."""
+    """A daemon that should run, now and after a reboot: a thing with changes and apply.
 
-    def __init__(self, daemon):
-        self.daemon = daemon
+    daemon
+        A Daemon.
+    fresh
+        Whether its package came in this run: what that started or enabled is then part of this
+        run, not something that was there.
+    """
+
+    def __init__(self, daemon, fresh=False):
+        self.daemon, self.fresh = daemon, fresh
 
     def changes(self):
         """Return whether it runs and is enabled, where one of them is not so."""
         old = {"running": self.daemon.running(), "enabled": self.daemon.enabled()}
-        missing = [name for name, value in old.items() if not value]
+        missing = [name for name, value in old.items() if self.fresh or not value]
         if not missing:
             return {}
         return {
@@ -180,13 +187,13 @@ class Service:
 
     files
         Things: its configuration, its unit or init script.
-    daemon
-        A Daemon.
+    daemon, fresh
+        See Running.
     """
 
-    def __init__(self, files, daemon):
+    def __init__(self, files, daemon, fresh=False):
         self.files, self.daemon = files, daemon
-        self.running = Running(daemon)
+        self.running = Running(daemon, fresh)
 
     def changes(self):
         """Return the changes of its files and of it running."""
@@ -198,14 +205,16 @@ class Service:
     def apply(self):
         """Write the files that differ; start the daemon, or restart it to use them."""
         due = [file for file in self.files if file.changes()]
-        was_running = self.daemon.running()
+        if due and not has_systemd():
+            # An init script finds the process by what the files say now.
+            self.daemon.control("stop")
         for file in due:
             file.apply()
         if due and has_systemd():
             self.daemon.salt["service.systemctl_reload"]()
+            # Even if it seems not to run: it may, with other paths than the new files have.
+            self.daemon.control("restart")
         self.running.apply()
-        if due and was_running:
-            self.daemon.restart()
 
 
 def run(command):

@@ -4,11 +4,13 @@ import postfix_sasl_daemons
 import postfix_sasl_sasl
 import postfix_sasl_things
 
+PROGRAM = "/usr/bin/fetchmail"
 USER, GROUP = "fetchmail", "nogroup"
+# The one of Debian's init script, so that the daemon is there once whichever script starts it.
 _PID_FILE = "/run/fetchmail/fetchmail.pid"
 
 # It stands in for Debian's own service of that name, which is an init script that reports
-# "active" without running anything, or a unit that ends after the first poll.
+# "active" without running anything, or a unit that starts even without fetchmailrc.
 _UNIT = """\
 [Unit]
 Description=Fetch mail for local users
@@ -22,7 +24,7 @@ Group={group}
 RuntimeDirectory=fetchmail
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
-ExecStart=/usr/bin/fetchmail --nodetach --nosyslog --fetchmailrc {rcfile} --pidfile {pid_file}
+ExecStart={program} --nodetach --nosyslog --fetchmailrc {rcfile} --pidfile {pid_file}
 ExecReload=/bin/kill -USR1 $MAINPID
 Restart=always
 RestartSec=5
@@ -34,10 +36,11 @@ PrivateTmp=yes
 WantedBy=multi-user.target
 """
 
+# Debian's own init script, where there is one, is a file of the package and stays as it is.
 _INIT_SCRIPT = """\
 #! /bin/sh
 {managed}### BEGIN INIT INFO
-# Provides:          fetchmail
+# Provides:          {name}
 # Required-Start:    $network $local_fs $remote_fs
 # Required-Stop:     $remote_fs
 # Should-Start:      postfix $named $syslog
@@ -49,26 +52,26 @@ _INIT_SCRIPT = """\
 . /lib/lsb/init-functions
 
 runs() {{
-    pidofproc -p {pid_file} /usr/bin/fetchmail > /dev/null
+    pidofproc -p {pid_file} {program} > /dev/null
 }}
 
 case "$1" in
 start)
     runs && exit 0
     install -d -o {user} -g {group} -m 0700 {directory}
-    exec start-stop-daemon --start --quiet --chuid {user}:{group} --exec /usr/bin/fetchmail -- \
---syslog --fetchmailrc {rcfile} --pidfile {pid_file}
+    exec start-stop-daemon --start --quiet --chuid {user}:{group} --pidfile {pid_file} \
+--exec {program} -- --syslog --fetchmailrc {rcfile} --pidfile {pid_file}
     ;;
 stop)
     start-stop-daemon --stop --quiet --oknodo --retry=TERM/20/KILL/5 --pidfile {pid_file} \
---exec /usr/bin/fetchmail
+--exec {program}
     ;;
 restart | reload | force-reload)
     "$0" stop
     exec "$0" start
     ;;
 status)
-    status_of_proc -p {pid_file} /usr/bin/fetchmail fetchmail
+    status_of_proc -p {pid_file} {program} {name}
     ;;
 *)
     echo "Usage: $0 {{start|stop|restart|force-reload|status}}" >&2
@@ -78,13 +81,25 @@ esac
 """
 
 
-def things(settings, salt):
-    """Return what fetchmail needs, as things with changes and apply."""
+def things(settings, salt, fresh):
+    """Return what fetchmail needs, as things with changes and apply.
+
+    settings
+        Checked settings, see ``postfix_sasl_settings``.
+    salt
+        Salt's execution functions, ``__salt__``.
+    fresh
+        Whether the program was not there before this run.
+    """
     if not settings["fetchmail:enabled"]:
         return []
     rcfile = settings["fetchmail:rcfile"]
     rc = postfix_sasl_things.File(rcfile, rc_text(settings), USER, GROUP, 0o600, secret=True)
+    systemd = postfix_sasl_daemons.has_systemd()
+    name = "fetchmail" if systemd else "fetchmail-postfix"
     fields = {
+        "name": name,
+        "program": PROGRAM,
         "managed": postfix_sasl_sasl.MANAGED,
         "user": USER,
         "group": GROUP,
@@ -92,14 +107,14 @@ def things(settings, salt):
         "pid_file": _PID_FILE,
         "directory": _PID_FILE.rpartition("/")[0],
     }
-    if postfix_sasl_daemons.has_systemd():
+    if systemd:
         text = postfix_sasl_sasl.MANAGED + _UNIT.format(**fields)
-        starter = postfix_sasl_things.File("/etc/systemd/system/fetchmail.service", text)
+        starter = postfix_sasl_things.File(f"/etc/systemd/system/{name}.service", text)
     else:
         text = _INIT_SCRIPT.format(**fields)
-        starter = postfix_sasl_things.File("/etc/init.d/fetchmail", text, mode=0o755)
-    daemon = postfix_sasl_daemons.Daemon(salt, "fetchmail", _PID_FILE, "fetchmail")
-    return [postfix_sasl_daemons.Service([rc, starter], daemon)]
+        starter = postfix_sasl_things.File(f"/etc/init.d/{name}", text, mode=0o755)
+    daemon = postfix_sasl_daemons.Daemon(salt, name, _PID_FILE, "fetchmail")
+    return [postfix_sasl_daemons.Service([rc, starter], daemon, fresh)]
 
 
 def rc_text(settings):

@@ -25,18 +25,19 @@ class Host:
         A dictionary that lives as long as the run, ``__context__``.
     """
 
-    _FRESH = "postfix_sasl.no_main_cf_before_this_run"
+    _MISSING = "postfix_sasl.missing_before_this_run"
+    _MARKS = (postfix_sasl_config.MAIN_CF, postfix_sasl_fetchmail.PROGRAM)
 
     def __init__(self, salt, context):
         self.salt, self.context = salt, context
 
-    def fresh(self):
-        """Return whether there was no main.cf when this run began."""
-        return self.context.get(self._FRESH) or not os.path.exists(postfix_sasl_config.MAIN_CF)
+    def fresh(self, path):
+        """Return whether there was no file *path*, one of _MARKS, when this run began."""
+        return path in self.context.get(self._MISSING, ()) or not os.path.exists(path)
 
     def remember_fresh(self):
-        """Note, before the packages come, whether there is a main.cf."""
-        self.context[self._FRESH] = not os.path.exists(postfix_sasl_config.MAIN_CF)
+        """Note, before the packages come, which of their files are not there."""
+        self.context[self._MISSING] = [path for path in self._MARKS if not os.path.exists(path)]
 
 
 class Part:
@@ -108,11 +109,13 @@ def _tls(settings, host):
 
 
 def _config(settings, host):
-    return Part([postfix_sasl_config.Configuration(settings, host.salt, host.fresh())])
+    fresh = host.fresh(postfix_sasl_config.MAIN_CF)
+    return Part([postfix_sasl_config.Configuration(settings, host.salt, fresh)])
 
 
 def _fetchmail(settings, host):
-    return Part(postfix_sasl_fetchmail.things(settings, host.salt))
+    fresh = host.fresh(postfix_sasl_fetchmail.PROGRAM)
+    return Part(postfix_sasl_fetchmail.things(settings, host.salt, fresh))
 
 
 PARTS = {

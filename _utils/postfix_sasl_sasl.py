@@ -60,7 +60,7 @@ def run_directories(settings, chrooted):
     if chrooted:
         return directory, SPOOL + directory
     if directory == DEBIAN_RUN_DIRECTORY:
-        directory = f"{directory}-{settings['saslauthd:instance']}"
+        directory = f"/run/saslauthd-{settings['saslauthd:instance']}"
     return directory, directory
 
 

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "e3334e358bca2889"
+VERSION = "32d31c01eb8f64af"

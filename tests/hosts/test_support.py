@@ -71,17 +71,17 @@ def test_stopped_host_is_forgotten(boot):
 def test_snapshot_becomes_a_layer(boot, tmp_path):
     first = boot()
     first.write("/etc/mark", "first\n")
-    first.run("rm", "/etc/issue")
+    first.run("rm", "/etc/debian_version")
     layer = first.snapshot(tmp_path / "first")
     second = boot(layers=[layer])
     assert second.read("/etc/mark") == "first\n"
-    assert not second.exists("/etc/issue")
+    assert not second.exists("/etc/debian_version")
     second.write("/etc/mark", "second\n")
     second.run("touch", "/etc/other")
     top = second.snapshot(tmp_path / "second")
     third = boot(layers=[layer, top])
     assert third.read("/etc/mark") == "second\n"
-    assert not third.exists("/etc/issue")
+    assert not third.exists("/etc/debian_version")
     assert boot(layers=[layer]).read("/etc/mark") == "first\n"
 
 
@@ -194,7 +194,7 @@ def test_salt_works_inside(bare_host):
     bare_host.write(
         "/root/salt/states/trivial.sls",
         "/etc/made: {file.managed: [{contents: {{ pillar.postfix_sasl.word }}}]}\n"
-        "no: {test.fail_without_changes: []}\n",
+        "fails: {test.fail_without_changes: []}\n",
     )
     dry = bare_host.apply({"word": "made"}, sls="trivial", test=True)
     assert not bare_host.exists("/etc/made")

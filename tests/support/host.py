@@ -132,7 +132,7 @@ class StateRun:
             return [_text(self.raw)]
         return [_text(state.get("comment")) for state in self.states if state["result"] is False]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"retcode {self.retcode}"]
         lines += [f"{s.get('__id__')}: {s['result']} {_text(s['comment'])}" for s in self.states]
         lines += self.failures if not self.states else []

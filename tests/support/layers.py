@@ -26,6 +26,18 @@ def installed(release: str) -> list[Path]:
     return [_layer("installed", build, images.image(release).name)]
 
 
+def with_dovecot(release: str) -> list[Path]:
+    """Return the layers of an installed host that also serves its mailboxes by POP3 and IMAP."""
+    below = installed(release)
+
+    def build(target: Path) -> None:
+        with Host.boot(release, layers=below) as host:
+            host.install("dovecot-pop3d", "dovecot-imapd")
+            host.snapshot(target)
+
+    return [*below, _layer("dovecot", build, below[-1].name)]
+
+
 def applied(release: str) -> list[Path]:
     """Return the layers of a host with the formula applied as it comes, and an ordinary user."""
     below = installed(release)

@@ -1,0 +1,202 @@
+"""A Salt master, and real Debian hosts as its minions, on a network that leads nowhere else.
+
+The master is one of salt-factories' daemons. It runs in a network namespace with a bridge, to
+which every minion has a cable: the master is 198.51.100.1, the minions are 198.51.100.11 and up.
+The master serves a copy of the formula, so that tests can change it.
+
+The namespaces hang on one small process, the keeper, as those of a host do (see host.py): it ends
+when the pipe to us closes, and the master with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltfactories.daemons.master import SaltMaster
+from saltfactories.manager import FactoriesManager
+from saltfactories.plugins.event_listener import EventListener
+
+from . import images
+from .host import Host, HostError, Network, StateRun
+from .layers import FORMULA_DIRECTORIES
+
+MASTER = "198.51.100.1"
+FIRST_MINION = 11
+BRIDGE = "switch"
+START_TIMEOUT = 60
+ANSWER_TIMEOUT = 120
+KEEPER = "ip link set lo up && echo ready; read -r line"
+
+MASTER_CONFIG = {
+    "interface": MASTER,
+    "auto_accept": True,
+    "worker_threads": 3,
+    "log_level_logfile": "warning",
+}
+MINION_CONFIG = {
+    "master": MASTER,
+    "enable_fqdns_grains": False,  # there is no name service to ask
+}
+
+
+@dataclass(frozen=True)
+class FleetRun:
+    """What `salt` said: its exit status, and what each minion did."""
+
+    exit_status: int
+    minions: dict[str, StateRun]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_status == 0 and all(run.succeeded for run in self.minions.values())
+
+    def __getitem__(self, name: str) -> StateRun:
+        return self.minions[name]
+
+    def __str__(self) -> str:
+        runs = [f"== {name}\n{run}" for name, run in self.minions.items()]
+        return "\n".join([f"salt: exit status {self.exit_status}", *runs])
+
+
+class Fleet(Network):
+    """A master and its minions; a context manager, whose end takes all of it away.
+
+    `minions` says which hosts to boot: `{name: options of Host.boot}`.
+    """
+
+    def __init__(self, directory: Path, minions: dict[str, dict], config: dict | None = None):
+        self.directory = directory
+        self.formula, self.pillar = directory / "formula", directory / "pillar"
+        self.hosts: dict[str, Host] = {}
+        self.addresses: dict[str, str] = {}
+        self._wanted, self._minion_config = minions, {**MINION_CONFIG, **(config or {})}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Fleet:
+        with self._stack:  # takes away again what is there if the rest cannot be had
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self._stack.close()
+
+    # -- use ------------------------------------------------------------------------------------
+
+    def apply(self, sls="postfix_sasl", target="*", **kwargs) -> FleetRun:
+        """Type `salt TARGET state.apply SLS`."""
+        done = self.salt("state.apply", sls, target=target, **kwargs)
+        minions = {name: StateRun(0, answer) for name, answer in (done.data or {}).items()}
+        return FleetRun(done.returncode, minions)
+
+    def salt(self, function, /, *args, target="*", **kwargs):
+        """Type `salt TARGET FUNCTION ...`; the result's `data` is `{minion: answer}`."""
+        with self.network():
+            command = self.master.salt_cli(timeout=ANSWER_TIMEOUT)
+            done = command.run(function, *args, minion_tgt="*", **kwargs) if target == "*" else (
+                command.run("-L", target, function, *args, minion_tgt=None, **kwargs)
+            )
+        return done
+
+    def set_pillar(self, pillars: dict[str, dict]) -> None:
+        """Give minions, by name, what their pillar shall hold under `postfix_sasl`."""
+        for path in self.pillar.iterdir():
+            path.unlink()
+        for name, pillar in pillars.items():
+            text = json.dumps({"postfix_sasl": pillar})
+            (self.pillar / f"of_{name}.sls").write_text(f"#!json\n{text}\n")
+        top = {"base": {name: [f"of_{name}"] for name in pillars}}
+        (self.pillar / "top.sls").write_text(f"#!json\n{json.dumps(top)}\n")
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.pillar.mkdir()
+        self.set_pillar({})
+        for name in FORMULA_DIRECTORIES:
+            shutil.copytree(
+                images.REPOSITORY / name,
+                self.formula / name,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        super().__init__(self._keep())
+        self.ip("link", "add", BRIDGE, "type", "bridge")
+        self.ip("address", "add", f"{MASTER}/24", "dev", BRIDGE)
+        self.ip("link", "set", BRIDGE, "up")
+        with ThreadPoolExecutor() as pool:
+            booting = [pool.submit(self._boot, *each) for each in enumerate(self._wanted)]
+            self._start_master()
+            for boot in booting:
+                boot.result()
+        self._await_minions()
+
+    def _keep(self) -> int:
+        keeper = subprocess.Popen(
+            ["unshare", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c", KEEPER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the test run, not for it
+        )
+        self._stack.enter_context(keeper)  # closes the pipes and waits
+        if keeper.stdout.readline() != "ready\n":
+            raise HostError("could not make the master's network")
+        return keeper.pid
+
+    def _start_master(self) -> None:
+        keeper = f"/proc/{self.pid}/ns"
+
+        class Master(SaltMaster):
+            def cmdline(self, *args):
+                enter = ["nsenter", f"--pid={keeper}/pid_for_children", f"--mount={keeper}/mnt"]
+                return [*enter, *super().cmdline(*args)]
+
+        # What is started within, processes and threads, stays in the master's network.
+        with self.network():
+            self._events = self._stack.enter_context(EventListener())
+            manager = FactoriesManager(
+                root_dir=self.directory,
+                log_server_host="127.0.0.1",
+                log_server_port=9,  # nobody there: the master has its own log file
+                log_server_level="error",
+                event_listener=self._events,
+                slow_stop=False,
+            )
+            config = {
+                **MASTER_CONFIG,
+                "file_roots": {"base": [str(self.formula)]},
+                "pillar_roots": {"base": [str(self.pillar)]},
+            }
+            self.master = manager.salt_master_daemon(
+                "master", overrides=config, factory_class=Master, start_timeout=START_TIMEOUT
+            )
+            self._stack.enter_context(self.master.started())
+
+    def _boot(self, number: int, name: str) -> None:
+        host = self._stack.enter_context(Host.boot(**self._wanted[name]))
+        address, cable = f"198.51.100.{FIRST_MINION + number}", f"cable{number}"
+        self.ip("link", "add", cable, "type", "veth", "peer", "eth0", "netns", str(host.pid))
+        self.ip("link", "set", cable, "master", BRIDGE, "up")
+        host.ip("address", "add", f"{address}/24", "dev", "eth0")
+        host.ip("link", "set", "eth0", "up")
+        self.hosts[name], self.addresses[name] = host, address
+
+    def _await_minions(self) -> None:
+        ports = {"master_port": self.master.config["ret_port"]}
+        ports["publish_port"] = self.master.config["publish_port"]
+        before = time.time()
+        for name, host in self.hosts.items():
+            config = {"id": name, **ports, **self._minion_config}
+            host.write("/etc/salt/minion", json.dumps(config))
+            host.run("systemd-run", "--unit=salt-minion", f"{images.SALT_HOME}/bin/salt-minion")
+        started = {("master", f"salt/minion/{name}/start") for name in self.hosts}
+        seen = self._events.wait_for_events(started, timeout=START_TIMEOUT, after_time=before)
+        if seen is not True and not seen.found_all_events:
+            raise HostError(f"did not come: {sorted(tag for _, tag in seen.missed)}")
