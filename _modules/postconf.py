@@ -5,6 +5,10 @@ reads and writes the file itself: in one write, only where something changes, an
 comments, order, owner and mode.
 """
 
+import postfix_sasl_current
+
+__version__ = postfix_sasl_current.version()
+
 import postfix_sasl_lines as lines
 import postfix_sasl_maincf as maincf
 import postfix_sasl_textfile as textfile

@@ -5,6 +5,10 @@ An entry is a dictionary: ``command``, ``private``, ``unprivileged``, ``chroot``
 changed in one write, only where something differs, and keeps its comments, order, owner and mode.
 """
 
+import postfix_sasl_current
+
+__version__ = postfix_sasl_current.version()
+
 import postfix_sasl_lines as lines
 import postfix_sasl_mastercf as mastercf
 import postfix_sasl_textfile as textfile

@@ -3,6 +3,10 @@
 import json
 import subprocess
 
+import postfix_sasl_current
+
+__version__ = postfix_sasl_current.version()
+
 import postfix_sasl_parts
 import postfix_sasl_probe
 import postfix_sasl_settings

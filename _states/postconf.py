@@ -4,6 +4,10 @@ Each function reads the file, and writes it once or not at all. They do not relo
 service state watch them.
 """
 
+import postfix_sasl_current
+
+__version__ = postfix_sasl_current.version()
+
 import postfix_sasl_maincf as maincf
 import postfix_sasl_ret as ret
 import postfix_sasl_textfile as textfile

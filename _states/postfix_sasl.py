@@ -1,5 +1,9 @@
 """The parts of a submission server, each compared and changed as a whole."""
 
+import postfix_sasl_current
+
+__version__ = postfix_sasl_current.version()
+
 import postfix_sasl_ret
 from salt.exceptions import CommandExecutionError
 

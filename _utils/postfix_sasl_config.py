@@ -11,14 +11,12 @@ import postfix_sasl_stock
 import postfix_sasl_textfile
 import postfix_sasl_things
 import postfix_sasl_tls
+import postfix_sasl_transaction
 
 DIRECTORY = "/etc/postfix"
 MAIN_CF = f"{DIRECTORY}/main.cf"
 MASTER_CF = f"{DIRECTORY}/master.cf"
 _STOCK_MASTER_CF = "/usr/share/postfix/master.cf.dist"
-
-# "Stop and start" is what postconf(5) asks for when one of these changes.
-RESTART_PARAMETERS = ("inet_interfaces", "inet_protocols", "tcp_windowsize")
 
 
 def main_cf(settings):
@@ -43,19 +41,24 @@ class Configuration:
     """
 
     def __init__(self, settings, salt, fresh=False):
-        self.settings = settings
-        self.fresh = fresh
+        self.settings, self.fresh = settings, fresh
         self.postfix = postfix_sasl_daemons.Postfix(salt)
         self.running = postfix_sasl_daemons.Running(self.postfix)
+        self.wanted_main = main_cf(settings)
+        self.read()
+
+    def read(self):
+        """Read the files as they are now, once, and work out what they should be."""
         self.main_text = read_or_empty(MAIN_CF)
         self.master_text = read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
         self.entries = stock_or_current_entries(self.master_text)
-        self.wanted_main = main_cf(settings)
-        self.wanted_entries = postfix_sasl_services.entries(settings, self.entries)
-        self.final = postfix_sasl_services.merged(self.entries, self.wanted_entries)
+        self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
+        self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.files = [
             postfix_sasl_things.File(path, text)
-            for path, text in postfix_sasl_sasl.smtpd_conf_files(settings, self.final).items()
+            for path, text in postfix_sasl_sasl.smtpd_conf_files(
+                self.settings, self.final_entries
+            ).items()
         ]
 
     def changes(self):
@@ -68,42 +71,28 @@ class Configuration:
             changes.update(self.running.changes())
         for file in self.files:
             changes.update(file.changes())
+        if postfix_sasl_transaction.is_unfinished():
+            changes["interrupted run"] = {"old": "unfinished", "new": "finished"}
         return changes
 
     def _changes_from_nothing(self):
-        new = {**self.wanted_main, **{key: self.final.get(key) for key in self.wanted_entries}}
+        new = {**self.wanted_main, **{key: self.final_entries.get(key) for key in self.wanted_entries}}
         return {
             name: {"old": None, "new": value} for name, value in new.items() if value is not None
         }
 
+    def new_texts(self):
+        """Return ``{path: text}`` of the files that Postfix should read; None for no file."""
+        texts = {
+            MAIN_CF: postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[1],
+            MASTER_CF: postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[1],
+        }
+        texts.update({file.path: file.text for file in self.files})
+        return texts
+
     def apply(self):
-        """Write what differs, then start, restart or reload Postfix where that is due."""
-        new_main = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[1]
-        new_master = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[1]
-        changed = False
-        for file in self.files:
-            if file.changes():
-                file.apply()
-                changed = True
-        for path, text in ((MAIN_CF, new_main), (MASTER_CF, new_master)):
-            if text != read_or_empty(path):
-                postfix_sasl_textfile.write(path, text)
-                changed = True
-        if not self.postfix.running():
-            self.postfix.start()
-        elif changed and needs_restart(self.main_text, new_main):
-            self.postfix.restart()
-        elif changed:
-            self.postfix.reload()
-        if not self.postfix.enabled():
-            self.postfix.enable()
-
-
-def needs_restart(old_text, new_text):
-    """Return whether Postfix has to be stopped and started for the new main.cf."""
-    old = postfix_sasl_maincf.MainCf.parse(old_text).as_dict()
-    new = postfix_sasl_maincf.MainCf.parse(new_text).as_dict()
-    return any(old.get(name) != new.get(name) for name in RESTART_PARAMETERS)
+        """Bring the new configuration into force, all of it or nothing; see the transaction."""
+        postfix_sasl_transaction.run(self)
 
 
 def read_or_empty(path):

@@ -131,6 +131,19 @@ class Postfix(Daemon):
         """Have Postfix read its configuration again; raise DaemonError where it refuses."""
         run(["/usr/sbin/postfix", "reload"])
 
+    def has_child_since(self, moment):
+        """Return whether master(8) has started a process since *moment*, in seconds of uptime.
+
+        A master that could not read its configuration starts none, though processes it started
+        before go on answering for a while.
+        """
+        pid = process_of(self.pid_file, self.program)
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+                return any(_started(child) >= moment - 0.02 for child in children.read().split())
+        except FileNotFoundError:
+            return False
+
     def where_to_look(self):
         """Return what to type to see why it does not run."""
         if has_systemd():
@@ -231,6 +244,16 @@ def run(command):
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise DaemonError(f"{' '.join(command)}: {said or f'exit status {done.returncode}'}")
+
+
+def _started(pid):
+    """Return when a process started, in seconds of uptime: proc(5), the 22nd field of stat."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            after_name = stat.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return -1.0
+    return int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for(condition, seconds):

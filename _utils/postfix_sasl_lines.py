@@ -195,6 +195,21 @@ def split_name_value(text):
     return name, value.strip(SPACE)
 
 
+def shown(value):
+    """Write a value as an error message should quote it: on one line, and not too long.
+
+    value
+        Anything.
+
+    Returns a string.
+    """
+    try:
+        text = "null" if value is None else repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or lists in lists
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def nearest(word, known):
     """Say which known word somebody may have meant.
 
@@ -206,7 +221,7 @@ def nearest(word, known):
 
     Returns ``"; did you mean X?"``, or an empty string where nothing is close.
     """
-    close = difflib.get_close_matches(word, known, n=1)
+    close = difflib.get_close_matches(str(word), known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -221,7 +236,7 @@ def check_name(name):
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"parameter name: got {name!r}; takes letters, digits and _ (and . : / + @ - inside)"
+            f"parameter name: got {shown(name)}; takes letters, digits and _ (and . : / + @ - inside)"
         )
     return name
 
@@ -251,19 +266,19 @@ def to_text(label, value, separator):
         return separator.join(to_text(label, member, separator) for member in value)
     if isinstance(value, float):
         raise ValueError(
-            f"{label}: got the number {value!r}; put it in quotes, or YAML makes 3.1 of 3.10"
+            f"{label}: got the number {shown(value)}; put it in quotes, or YAML makes 3.1 of 3.10"
         )
     if not isinstance(value, str):
         raise ValueError(
-            f"{label}: got {value!r}; takes a string, a whole number, true, false or a list"
+            f"{label}: got {shown(value)}; takes a string, a whole number, true, false or a list"
         )
     if _CONTROL.search(value):
         raise ValueError(
-            f"{label}: got {value!r}; takes one line without newlines or control characters"
+            f"{label}: got {shown(value)}; takes one line without newlines or control characters"
         )
     value = value.strip(SPACE)
     if value.startswith("#"):
-        raise ValueError(f"{label}: got {value!r}; takes no value that starts with #")
+        raise ValueError(f"{label}: got {shown(value)}; takes no value that starts with #")
     return value
 
 
@@ -289,11 +304,13 @@ def check_macros(label, value):
         elif opening in ("{", "("):
             end = closing(value, at + 1, "{}" if opening == "{" else "()")
             if end is None:
-                raise ValueError(f"{label}: got {value!r}; a ${opening} is never closed")
+                raise ValueError(f"{label}: got {shown(value)}; a ${opening} is never closed")
         else:
             end = at + 1 + len(re.match(r"[A-Za-z0-9_]*", value[at + 1 :]).group())
         if end == at + 1 or (opening in ("{", "(") and end == at + 3):
-            raise ValueError(f"{label}: got {value!r}; a $ has no name after it ($$ is a plain $)")
+            raise ValueError(
+                f"{label}: got {shown(value)}; a $ has no name after it ($$ is a plain $)"
+            )
         at = value.find("$", end)
     return value
 
@@ -315,7 +332,7 @@ def check_braces(label, value):
         if level < 0:
             break
     if level:
-        raise ValueError(f"{label}: got {value!r}; takes only balanced braces {{ }}")
+        raise ValueError(f"{label}: got {shown(value)}; takes only balanced braces {{ }}")
     return value
 
 

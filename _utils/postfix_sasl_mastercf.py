@@ -139,16 +139,18 @@ def check_key(key):
     service, slash, kind = key.rpartition("/") if isinstance(key, str) else ("", "", "")
     if not slash or kind not in masterentry.TYPES:
         raise ValueError(
-            f"{key!r}: takes service/type, the type being one of {', '.join(masterentry.TYPES)}"
+            f"{lines.shown(key)}: takes service/type, the type being one of {', '.join(masterentry.TYPES)}"
             + lines.nearest(kind, masterentry.TYPES)
         )
     if kind == "inet":
         if not _HOST_PORT.fullmatch(service):
             raise ValueError(
-                f"{key}: got the service {service!r}; takes port, host:port or [IPv6 address]:port"
+                f"{key}: got the service {lines.shown(service)}; takes port, host:port or [IPv6 address]:port"
             )
     elif not _PATHNAME.fullmatch(service):
-        raise ValueError(f"{key}: got the service {service!r}; takes a plain name without blanks")
+        raise ValueError(
+            f"{key}: got the service {lines.shown(service)}; takes a plain name without blanks"
+        )
     return service, kind
 
 
@@ -171,7 +173,7 @@ def to_column(key, name, value):
     if isinstance(value, bool):
         text = ("y" if value else "n") if name in _YES_NO else ""
     if not isinstance(value, (str, int)) or not takes.fullmatch(text):
-        raise ValueError(f"{key}: {name}: got {value!r}; takes {in_words}")
+        raise ValueError(f"{key}: {name}: got {lines.shown(value)}; takes {in_words}")
     return text
 
 
@@ -207,14 +209,16 @@ def to_args(key, value):
     """
     label = f"{key}: args"
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{label}: got {value!r}; takes a list of words")
+        raise ValueError(f"{label}: got {lines.shown(value)}; takes a list of words")
     for word in value:
         if isinstance(word, bool) or not isinstance(word, (str, int)):
-            raise ValueError(f"{label}: got {word!r}; takes words, in quotes where YAML needs them")
+            raise ValueError(
+                f"{label}: got {lines.shown(word)}; takes words, in quotes where YAML needs them"
+            )
     words = [lines.check_braces(label, lines.to_text(label, word, "")) for word in value]
     for word in masterentry.split_words(words)[0]:
         if "o" in word or not _WORD.fullmatch(word):
-            raise ValueError(f"{label}: got {word!r}; a -o option goes under options")
+            raise ValueError(f"{label}: got {lines.shown(word)}; a -o option goes under options")
     return words
 
 
@@ -235,7 +239,7 @@ def merge(key, old, fields):
     for name in fields:
         if name not in FIELDS:
             raise ValueError(
-                f"{key}: got the field {name!r}; takes {', '.join(FIELDS)}"
+                f"{key}: got the field {lines.shown(name)}; takes {', '.join(FIELDS)}"
                 + lines.nearest(name, FIELDS)
             )
     given = {name: value for name, value in fields.items() if value is not None}
@@ -249,7 +253,9 @@ def merge(key, old, fields):
     for name in masterentry.COLUMNS:
         new[name] = to_column(key, name, given[name]) if name in given else old[name]
     if is_inet and "private" in given and new["private"] != "n":
-        raise ValueError(f"{key}: private: got {given['private']!r}; an inet entry takes only n")
+        raise ValueError(
+            f"{key}: private: got {lines.shown(given['private'])}; an inet entry takes only n"
+        )
     new["options"] = _merge_options(key, old["options"], given.get("options", {}))
     new["args"] = to_args(key, given["args"]) if "args" in given else list(old["args"])
     return new
@@ -276,7 +282,9 @@ def plan(text, wanted):
         elif isinstance(fields, dict):
             conf.set(key, **fields)
         else:
-            raise ValueError(f"{key}: got {fields!r}; takes a dictionary of fields, or null")
+            raise ValueError(
+                f"{key}: got {lines.shown(fields)}; takes a dictionary of fields, or null"
+            )
     after = conf.entries()
     changes = {
         key: {"old": before.get(key), "new": after.get(key)}
@@ -289,7 +297,7 @@ def plan(text, wanted):
 def _command(key, value):
     text = value if isinstance(value, str) else ""
     if not _WORD.fullmatch(text) or text[0] in "-#{" or "}" in text or "{" in text:
-        raise ValueError(f"{key}: command: got {value!r}; takes one word, such as smtpd")
+        raise ValueError(f"{key}: command: got {lines.shown(value)}; takes one word, such as smtpd")
     return text
 
 

@@ -11,9 +11,13 @@ from postfix_sasl_types import (
     Choice,
     Entries,
     Int,
+    IPv4,
     ListOf,
+    MainText,
     MapOf,
     Options,
+    OptionText,
+    OwnDirectory,
     Parameters,
     Path,
     Record,
@@ -32,7 +36,7 @@ class Option(NamedTuple):
 
 # What a shell, systemd's EnvironmentFile= and saslauthd's option parser all read the same way.
 _PLAIN_WORDS = r"[A-Za-z0-9._/:@,=+ -]*"
-_RESTRICTION = Text("a restriction or table, one line", r"[^\x00-\x1f\x7f,]+")
+_RESTRICTION = MainText("a restriction or table, one line", r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]+")
 _CELL = Text("one line of text that is not empty", r"[^\x00-\x1f\x7f]+")
 
 _SERVICE = {
@@ -43,7 +47,7 @@ _SERVICE = {
 _POLL_USER = Record(
     {
         "remote": _CELL,
-        "password": _CELL,
+        "password": Text("text, in quotes if it is all digits", _CELL.pattern.pattern),
         "local": Text("the name of an account here", r"[A-Za-z0-9._@+-]+"),
         "options": ListOf(Text("a fetchmail user option", r"[A-Za-z0-9_./ -]+")),
     },
@@ -68,18 +72,27 @@ OPTIONS = {
     "chroot": Option(Bool(), True, "run smtpd in the chroot; the SASL socket follows"),
     "sasl:backend": Option(Choice("saslauthd"), "saslauthd", "who checks passwords"),
     "sasl:mechanisms": Option(
-        ListOf(Text("a SASL mechanism", r"[A-Z0-9_-]{1,20}"), least=1),
+        ListOf(Text("a SASL mechanism in capitals, such as PLAIN", r"[A-Z0-9_-]{1,20}"), least=1),
         ["PLAIN", "LOGIN"],
         "mechanisms that AUTH offers (mech_list)",
     ),
     "sasl:options": Option(
-        MapOf(_CELL, "a dictionary {option: text}", r"[a-z0-9_]+"),
+        MapOf(
+            OptionText(_CELL.takes, _CELL.pattern.pattern),
+            "a dictionary {option: text}, options in small letters, digits and _",
+            r"[a-z0-9_]+",
+        ),
         {},
-        "further lines of /etc/postfix/sasl/smtpd.conf",
+        "further lines of /etc/postfix/sasl/smtpd.conf; null drops one",
     ),
-    "sasl:local_domain": Option(Text(), "$myhostname", "smtpd_sasl_local_domain"),
+    "sasl:local_domain": Option(MainText(), "$myhostname", "smtpd_sasl_local_domain"),
     "sasl:security_options": Option(
-        ListOf(Text("a security option", r"[a-z_]+")),
+        ListOf(
+            Choice(
+                *("noplaintext", "noactive", "nodictionary", "noanonymous"),
+                *("forward_secrecy", "mutual_auth"),
+            )
+        ),
         ["noanonymous"],
         "smtpd_sasl_security_options",
     ),
@@ -107,16 +120,16 @@ OPTIONS = {
         Bool(), False, "credential cache (-c); with it a locked account goes on working"
     ),
     "saslauthd:run_dir": Option(
-        Path(), "/var/run/saslauthd", "the socket's directory, as smtpd sees it"
+        OwnDirectory(), "/var/run/saslauthd", "the socket's directory, as smtpd sees it"
     ),
     "pam:manage": Option(Bool(), True, "own /etc/pam.d/<service>"),
     "pam:service": Option(
         Text("letters, digits, '.', '_' and '-'", r"[A-Za-z0-9][A-Za-z0-9._-]*"),
         "smtp",
-        "the PAM service that saslauthd asks",
+        "the PAM service that smtpd names and saslauthd asks",
     ),
     "pam:rules": Option(
-        ListOf(Text("one line of pam.d(5)"), least=1),
+        ListOf(Text("one line of pam.d(5)", r"[^\x00-\x08\x0a-\x1f\x7f]*"), least=1),
         [],
         "lines of /etc/pam.d/<service>; without them root and system accounts are refused",
     ),
@@ -145,9 +158,7 @@ OPTIONS = {
     ),
     "services:fetchmail:options": _SERVICE["options"],
     "services:fetchmail:address": Option(
-        Text("an IPv4 address of this machine", r"\d{1,3}(\.\d{1,3}){3}"),
-        "127.0.0.1",
-        "where the listener for fetchmail is bound",
+        IPv4(), "127.0.0.1", "where the listener for fetchmail is bound"
     ),
     "services:fetchmail:port": Option(Int(1, 65535), 40025, "its port"),
     "fetchmail:enabled": Option(Bool(), False, "run fetchmail as a daemon"),
@@ -155,6 +166,9 @@ OPTIONS = {
     "fetchmail:interval": Option(Int(1, 86400), 300, "seconds from one poll to the next"),
     "fetchmail:poll": Option(
         ListOf(_POLL), [], "what it fetches: server, protocol, port, ssl, users", secret=True
+    ),
+    "verify": Option(
+        Bool(), True, "after a change talk to every listener; if one does not answer, change back"
     ),
 }
 

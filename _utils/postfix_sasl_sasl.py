@@ -12,6 +12,7 @@ MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwrit
 
 def parameters(settings):
     """Return the main.cf parameters for SASL that *settings* ask for; None removes one."""
+    service = settings["pam:service"]
     return {
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_sasl_local_domain": settings["sasl:local_domain"],
@@ -20,6 +21,8 @@ def parameters(settings):
         "smtpd_recipient_restrictions": ", ".join(settings["sasl:recipient_restrictions"]),
         # Debian 12 compiles this in, Debian 13 does not; said outright it survives the upgrade.
         "cyrus_sasl_config_path": CONFIG_DIRECTORY,
+        # It names the file in /etc/pam.d, and "smtp" is what Postfix takes by itself.
+        "smtpd_sasl_service": None if service == "smtp" else service,
         "smtpd_sasl_type": None,
         "smtpd_sasl_path": None,
     }
@@ -51,7 +54,8 @@ def _smtpd_conf(settings, run_directory):
         "saslauthd_path": f"{run_directory}/mux",
         **settings["sasl:options"],
     }
-    return MANAGED + "".join(f"{name}: {value}\n" for name, value in options.items())
+    lines = [f"{name}: {value}\n" for name, value in options.items() if value is not None]
+    return MANAGED + "".join(lines)
 
 
 def run_directories(settings, chrooted):

@@ -1,15 +1,27 @@
 """The master.cf service entries that the settings ask for."""
 
+import os
 import socket
 
 import postfix_sasl_mastercf
 
+SMTP_PORT = 25
 SUBMISSION_PORT = 587
 SMTPS_PORT = 465
+
+# Names of these ports in /etc/services, the usual one of each port first.
+_NAMES = {
+    "smtp": SMTP_PORT,
+    "submission": SUBMISSION_PORT,
+    "submissions": SMTPS_PORT,
+    "smtps": SMTPS_PORT,
+    "ssmtp": SMTPS_PORT,
+}
 
 # A second SASL configuration, for smtpd processes on the other side of the chroot.
 UNCHROOTED_SASL_PATH = "smtpd-unchrooted"
 
+_FETCHMAIL_SYSLOG_NAME = "postfix/fetchmail"
 _AUTHENTICATED_ONLY = "permit_sasl_authenticated,reject"
 
 
@@ -26,19 +38,22 @@ def entries(settings, current):
     """
     master = settings["master"]
     wanted = {}
-    _port_25(wanted, settings, current)
+    _smtp(wanted, settings, current)
     for name, port, options in (
         ("submission", SUBMISSION_PORT, _submission_options()),
         ("smtps", SMTPS_PORT, _smtps_options()),
     ):
         options.update(settings[f"services:{name}:options"])
-        fields = _listener(settings, options) if settings[f"services:{name}:enabled"] else None
-        wanted.update(_one_entry_for(port, fields, current, master))
+        wanted.update(dict.fromkeys(_on_port(port, current)))
+        if settings[f"services:{name}:enabled"]:
+            for key in _keys_for(port, current, master):
+                wanted[key] = _instead(key, _listener(settings, options), current)
     _fetchmail(wanted, settings, current)
     _explicit_chroot(wanted, settings, current)
     for key, fields in master.items():
         wanted[key] = _overlay(wanted.get(key), fields)
-    _sasl_path_by_chroot(wanted, current)
+    _one_name_each(wanted, current, master)
+    _sasl_path_by_chroot(wanted, settings, current)
     return wanted
 
 
@@ -52,12 +67,24 @@ def endpoint(key):
     if kind != "inet":
         return None
     host, _, port = service.rpartition(":")
-    if port.isdigit():
-        return host.strip("[]"), int(port)
+    return host.strip("[]"), int(port) if port.isdigit() else _port_of(port)
+
+
+def _port_of(name):
     try:
-        return host.strip("[]"), socket.getservbyname(port, "tcp")
+        return socket.getservbyname(name, "tcp")
     except OSError:
-        return host.strip("[]"), None
+        # Before the package netbase comes there is no name at all; a dry run looks ahead.
+        return None if os.path.exists("/etc/services") else _NAMES.get(name)
+
+
+def clash(key, other):
+    """Return whether two entries want the same port, of the same address or one of them of all."""
+    if has_same_place(key, other):
+        return True
+    if not (endpoint(key) and endpoint(other)) or endpoint(key)[1] != endpoint(other)[1]:
+        return False
+    return endpoint(key)[1] is not None and "" in (_address(key), _address(other))
 
 
 def is_smtpd(fields):
@@ -79,18 +106,41 @@ def merged(current, wanted):
     return result
 
 
-def _port_25(wanted, settings, current):
-    on_25 = [key for key in current if endpoint(key) and endpoint(key)[1] == 25]
-    if not on_25:
-        wanted["smtp/inet"] = _listener(settings, {})
-    for key in on_25:
-        # postscreen(8) may stand here; smtpd is then behind it, under another name.
-        if is_smtpd(current[key]):
-            wanted[key] = {"chroot": _chroot(settings)}
+def _smtp(wanted, settings, current):
+    existing = _on_port(SMTP_PORT, current)
+    wanted.update(dict.fromkeys(existing))
+    for key in _keys_for(SMTP_PORT, current, settings["master"]):
+        old = _predecessor(key, current)
+        if old is None:
+            wanted[key] = _listener(settings, {})
+        else:
+            # postscreen(8) may stand here; smtpd is then behind it, under another name.
+            fields = {"chroot": _chroot(settings)} if is_smtpd(old) else {}
+            wanted[key] = _instead(key, fields, current)
+
+
+def _predecessor(key, current):
+    """Return the entry that has *key*, or has its port under another name; None without one."""
+    if key in current:
+        return current[key]
+    return next((fields for other, fields in current.items() if clash(key, other)), None)
+
+
+def _instead(key, fields, current):
+    """Return *fields* for *key*, on top of what its port has under another name."""
+    old = _predecessor(key, current)
+    if key in current or old is None:
+        return fields
+    kept = {
+        name: value
+        for name, value in old["options"].items()
+        if (name, value) != ("smtpd_sasl_path", UNCHROOTED_SASL_PATH)
+    }
+    return {**old, **fields, "options": {**kept, **fields.get("options", {})}}
 
 
 def _listener(settings, options):
-    fields = {
+    return {
         "private": "n",
         "unprivileged": "-",
         "chroot": _chroot(settings),
@@ -99,7 +149,6 @@ def _listener(settings, options):
         "command": "smtpd",
         "options": options,
     }
-    return fields
 
 
 def _chroot(settings):
@@ -129,48 +178,75 @@ def _smtps_options():
     }
 
 
-def _one_entry_for(port, fields, current, master):
-    """Return changes after which *port* has one entry, under the name it has already, if any.
+def _keys_for(port, current, master):
+    """Return under which names *port* should have entries.
 
     Two entries for one port kill master(8), whatever names they use; entries for different
-    addresses may share a port.
+    addresses may share a port. The pillar's names come first, then those that master.cf has. A
+    null in the pillar is meant for the entry, whichever of the port's names it has.
     """
-    declared = [key for key in master if _has_port(key, port)]
-    existing = [key for key in current if _has_port(key, port)]
-    changes = dict.fromkeys(existing)
-    if fields is None:
-        return changes
-    seen = set()
-    for key in [*declared, *existing] or [_usual_name(port)]:
-        host = endpoint(key)[0]
-        if host not in seen:
-            seen.add(host)
-            changes[key] = fields
-    return changes
+    declared = _on_port(port, master)
+    named = [key for key in declared if master[key] is not None]
+    refused = {_address(key) for key in declared if key not in named}
+    kept = list(named)
+    for key in _on_port(port, current):
+        is_taken = any(clash(key, other) for other in named)
+        if not is_taken and _address(key) not in refused | {_address(other) for other in kept}:
+            kept.append(key)
+    if not kept and "" not in refused:
+        kept.append(_usual_name(port))
+    return kept
 
 
-def _has_port(key, port):
-    place = endpoint(key)
-    return place is not None and place[1] == port
+def _on_port(port, keys):
+    return [key for key in keys if endpoint(key) and endpoint(key)[1] == port]
+
+
+def _address(key):
+    """Return the address of an inet entry, "" for all; of localhost master(8) takes this one."""
+    host = endpoint(key)[0].lower()
+    return "127.0.0.1" if host == "localhost" else host
+
+
+def has_same_place(key, other):
+    """Return whether two keys are names of one address and port, or one key."""
+    if not (endpoint(key) and endpoint(other)) or endpoint(key)[1] is None:
+        return key == other
+    return (_address(key), endpoint(key)[1]) == (_address(other), endpoint(other)[1])
 
 
 def _usual_name(port):
     """Return the first name for *port* that /etc/services knows, else the number."""
-    for name in {SUBMISSION_PORT: ("submission",), SMTPS_PORT: ("submissions", "smtps")}[port]:
-        if endpoint(f"{name}/inet")[1] == port:
+    for name, usual in _NAMES.items():
+        if usual == port and _port_of(name) == port:
             return f"{name}/inet"
     return f"{port}/inet"
 
 
+def fetchmail_key(settings):
+    """Return the name of the listener for fetchmail."""
+    return f"{settings['services:fetchmail:address']}:{settings['services:fetchmail:port']}/inet"
+
+
+def _one_name_each(wanted, current, master):
+    """Remove entries that hold the port of one that the pillar declares under another name."""
+    for key in [key for key, fields in master.items() if fields is not None]:
+        for other in current:
+            if other != key and other not in master and has_same_place(key, other):
+                wanted[other] = None
+
+
 def _fetchmail(wanted, settings, current):
-    address, port = settings["services:fetchmail:address"], settings["services:fetchmail:port"]
-    key = f"{address}:{port}/inet"
+    key = fetchmail_key(settings)
+    for other, fields in current.items():
+        is_old = endpoint(other) and fields["options"].get("syslog_name") == _FETCHMAIL_SYSLOG_NAME
+        if is_old or has_same_place(key, other):
+            wanted[other] = None
     if not settings["services:fetchmail:enabled"]:
-        if key in current:
-            wanted[key] = None
         return
+    address = settings["services:fetchmail:address"]
     options = {
-        "syslog_name": "postfix/fetchmail",
+        "syslog_name": _FETCHMAIL_SYSLOG_NAME,
         "smtpd_tls_security_level": "none",
         "smtpd_sasl_auth_enable": "no",
         "mynetworks": f"127.0.0.0/8,{address}/32",
@@ -200,22 +276,30 @@ def _overlay(derived, declared):
     return {**derived, **declared, "options": options}
 
 
-def _sasl_path_by_chroot(wanted, current):
+def _sasl_path_by_chroot(wanted, settings, current):
     """Give smtpd outside the chroot a SASL configuration of its own where some are inside."""
     final = {key: fields for key, fields in merged(current, wanted).items() if is_smtpd(fields)}
-    mixed = is_mixed(final)
+    is_needed = is_mixed(final) and not _has_own_sasl(settings["main"])
     for key, fields in final.items():
+        if "smtpd_sasl_path" in (wanted.get(key) or {}).get("options", {}):
+            continue  # the pillar says it
         path = fields["options"].get("smtpd_sasl_path")
-        if mixed and fields.get("chroot") == "n":
+        if is_needed and fields["chroot"] != "y":
             if path is None:
                 _set_option(wanted, key, UNCHROOTED_SASL_PATH)
         elif path == UNCHROOTED_SASL_PATH:
             _set_option(wanted, key, None)
 
 
+def _has_own_sasl(main):
+    """Return whether the pillar's *main* chooses another SASL configuration for all smtpd."""
+    return bool(main.get("smtpd_sasl_path")) or main.get("smtpd_sasl_type") not in (None, "cyrus")
+
+
 def is_mixed(final):
     """Return whether *final* entries hold smtpd both inside and outside the chroot."""
-    sides = {fields.get("chroot") == "y" for fields in final.values() if is_smtpd(fields)}
+    # "-" is n since Postfix 3.0.
+    sides = {fields["chroot"] == "y" for fields in final.values() if is_smtpd(fields)}
     return len(sides) == 2
 
 

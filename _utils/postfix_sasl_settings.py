@@ -2,10 +2,20 @@
 
 import copy
 
+import postfix_sasl_services
 from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
-from postfix_sasl_types import Wrong, unknown_name
+from postfix_sasl_types import UnknownName, Wrong, nearest
 
 ROOT = "postfix_sasl"
+
+# Their files in /etc/pam.d belong to the system; ours would lock people out of it.
+_PAM_OF_OTHERS = frozenset(
+    "chfn chpasswd chsh common-account common-auth common-password common-session "
+    "common-session-noninteractive cron login newusers other passwd polkit-1 runuser runuser-l "
+    "sshd su su-l sudo sudo-i systemd-user".split()
+)
+# What saslauthd can't check: it is given a name and a password, never a challenge.
+_CHALLENGES = ("CRAM-", "DIGEST-", "NTLM", "OTP", "SCRAM-", "SRP")
 
 
 class BadPillar(ValueError):
@@ -25,78 +35,136 @@ def check(pillar):
     given = _flatten({} if pillar is None else pillar, "", problems)
     settings = {key: copy.deepcopy(option.default) for key, option in OPTIONS.items()}
     for key, value in given.items():
-        option = OPTIONS[key]
         if value is None and key not in NULL_IS_A_VALUE:
             continue
         try:
-            settings[key] = option.type.check(value)
+            settings[key] = OPTIONS[key].type.check(value)
         except Wrong as wrong:
-            problems.append(_problem((key, *wrong.path), wrong, option.secret))
+            problems.append(_problem((key, *wrong.path), wrong))
     if given.get("services:fetchmail:enabled") is None:
         settings["services:fetchmail:enabled"] = settings["fetchmail:enabled"]
     if not problems:
-        problems = list(_contradictions(settings))
+        problems = [f"{ROOT}:{line}" for line in _contradictions(settings)]
     if problems:
         raise BadPillar("\n".join(problems))
     return settings
 
 
-def _flatten(value, prefix, problems):
+def _flatten(value, section, problems):
     """Return {full key: value} for nested *value*; note unknown keys in *problems*."""
     if not isinstance(value, dict):
-        wrong = Wrong("it takes a dictionary", value)
-        problems.append(_problem((prefix,) if prefix else (), wrong, False))
+        wrong = Wrong(f"it takes a dictionary with {', '.join(_names_in(section))}", value)
+        problems.append(_problem((section,) if section else (), wrong))
         return {}
     flat = {}
     for name, item in value.items():
-        key = f"{prefix}:{name}" if prefix else str(name)
+        key = f"{section}:{name}" if section else str(name)
         if key in OPTIONS:
             flat[key] = item
-        elif any(known.startswith(key + ":") for known in OPTIONS):
-            if item is not None:
-                flat.update(_flatten(item, key, problems))
-        else:
-            wrong = unknown_name(f"{ROOT}:{key}", {f"{ROOT}:{known}" for known in _names()})
-            problems.append(_problem((key,), wrong, False))
+        elif not _names_in(key):
+            wrong = UnknownName(name, _names_in(section), _meant(key))
+            problems.append(_problem((key,), wrong))
+        elif item is not None:
+            flat.update(_flatten(item, key, problems))
     return flat
 
 
-def _names():
-    """Return every key of the table and every section that holds keys."""
-    return {":".join(key.split(":")[: depth + 1]) for key in OPTIONS for depth in range(3)}
+def _names_in(section):
+    """Return the names that *section* of the table takes, in its order; "" is the whole table."""
+    start = f"{section}:" if section else ""
+    inside = [key[len(start) :] for key in OPTIONS if key.startswith(start)]
+    return list(dict.fromkeys(key.partition(":")[0] for key in inside))
 
 
-def _problem(path, wrong, secret):
-    key = ":".join((ROOT, *path))
-    if wrong.unknown:
-        return f"{key}: unknown key; {wrong.reason}"
-    got = f"a {type(wrong.got).__name__}" if secret else _short(wrong.got)
-    return f"{key}: got {got}; {wrong.reason}"
+def _meant(key):
+    """Return the key somewhere else in the table that unknown *key* may stand for, or None."""
+    name = key.rpartition(":")[2]
+    same_name = [known for known in OPTIONS if known.endswith(f":{name}")]
+    return same_name[0] if len(same_name) == 1 else nearest(key, OPTIONS)
 
 
-def _short(value):
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _problem(path, wrong):
+    """Return the line for *wrong* at *path*, without the value where that may be secret."""
+    where = ":".join((ROOT, *path))
+    key = path[0] if path else ""
+    text = wrong.discreet() if _is_secret(key) else str(wrong)
+    if isinstance(wrong, UnknownName) and wrong.hint:
+        meant = ":".join((ROOT, wrong.hint))
+        if wrong.is_sibling:
+            meant = f"{':'.join(where.split(':')[:-1])}:{wrong.hint}"
+        text += f"; did you mean {meant}?"
+    return _on_one_line(f"{where}: {text}")
+
+
+def _is_secret(key):
+    """Return whether *key* of the table, or any key in the section *key*, is secret."""
+    start = f"{key}:" if key else ""
+    return any(
+        option.secret for name, option in OPTIONS.items() if name == key or name.startswith(start)
+    )
+
+
+def _on_one_line(text):
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _contradictions(settings):
     """Yield a line for each pair of settings that can't both hold."""
+    yield from _fetchmail_contradictions(settings)
+    yield from _login_contradictions(settings)
+    yield from _two_for_one_port(settings)
+
+
+def _fetchmail_contradictions(settings):
     listener = settings["services:fetchmail:enabled"]
     if settings["fetchmail:enabled"] and not settings["fetchmail:poll"]:
-        yield f"{ROOT}:fetchmail:poll: got []; fetchmail:enabled needs at least one server to poll"
+        yield "fetchmail:poll: got []; fetchmail:enabled needs at least one server to poll"
     if settings["fetchmail:enabled"] and not listener:
         yield (
-            f"{ROOT}:services:fetchmail:enabled: got False; fetchmail:enabled needs this listener "
+            "services:fetchmail:enabled: got False; fetchmail:enabled needs this listener "
             "to hand its mail to"
-        )
-    octets = settings["services:fetchmail:address"].split(".")
-    if any(int(octet) > 255 for octet in octets):
-        yield (
-            f"{ROOT}:services:fetchmail:address: got {settings['services:fetchmail:address']!r}; "
-            "it takes an IPv4 address of this machine"
         )
     if listener and settings["services:fetchmail:port"] in (25, 465, 587):
         yield (
-            f"{ROOT}:services:fetchmail:port: got {settings['services:fetchmail:port']}; "
+            f"services:fetchmail:port: got {settings['services:fetchmail:port']}; "
             "it takes a port that no other listener has"
         )
+
+
+def _login_contradictions(settings):
+    service, mechanism = settings["pam:service"], settings["saslauthd:mechanism"]
+    if settings["pam:manage"] and service in _PAM_OF_OTHERS:
+        yield (
+            f"pam:service: got {service!r}; its file belongs to the system: take another name, "
+            "or set pam:manage to false"
+        )
+    if mechanism == "rimap" and not settings["saslauthd:mechanism_options"].strip():
+        yield "saslauthd:mechanism_options: got ''; rimap needs the name of the IMAP server"
+    if settings["sasl:backend"] != "saslauthd" or "pwcheck_method" in settings["sasl:options"]:
+        return
+    mechanisms = settings["sasl:mechanisms"]
+    for name in mechanisms:
+        if name.startswith(_CHALLENGES):
+            yield f"sasl:mechanisms: got {name!r}; saslauthd can check only PLAIN and LOGIN"
+    if (
+        "noplaintext" in settings["sasl:security_options"]
+        and set(mechanisms) <= {"PLAIN", "LOGIN"}
+        and "smtpd_sasl_tls_security_options" not in settings["main"]
+    ):
+        yield (
+            "sasl:security_options: got 'noplaintext'; it forbids all of sasl:mechanisms, also "
+            "over TLS unless main has other smtpd_sasl_tls_security_options"
+        )
+
+
+def _two_for_one_port(settings):
+    """Two entries of master.cf for one port stop the master daemon, whatever names they have."""
+    keys = [key for key, fields in settings["master"].items() if fields is not None]
+    for position, key in enumerate(keys):
+        for other in keys[:position]:
+            if postfix_sasl_services.has_same_place(key, other):
+                yield f"master:{key}: got the address and port of {other}, too; it takes free ones"
+    ours = postfix_sasl_services.fetchmail_key(settings)
+    for key in keys if settings["services:fetchmail:enabled"] else ():
+        if key != ours and postfix_sasl_services.clash(key, ours):
+            yield f"master:{key}: got the port of services:fetchmail; it takes a free one"

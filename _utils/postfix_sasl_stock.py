@@ -196,9 +196,12 @@ MASTER = {release: _master(release) for release in RELEASES}
 
 def release(os_release="/etc/os-release"):
     """Return this host's Debian release, the newest known one where it is something else."""
-    with open(os_release, encoding="utf-8") as lines:
-        for line in lines:
-            name, _, value = line.strip().partition("=")
-            if name == "VERSION_CODENAME" and value.strip('"') in RELEASES:
-                return value.strip('"')
+    try:
+        with open(os_release, encoding="utf-8") as lines:
+            for line in lines:
+                name, _, value = line.strip().partition("=")
+                if name == "VERSION_CODENAME" and value.strip("'\"") in RELEASES:
+                    return value.strip("'\"")
+    except FileNotFoundError:
+        pass
     return RELEASES[-1]

@@ -6,9 +6,8 @@ where nothing is due), and ``apply()``, which makes it so. ``changes()`` touches
 
 import grp
 import os
-import pwd
-import stat
 
+import postfix_sasl_owner
 import postfix_sasl_statoverride
 import postfix_sasl_textfile
 
@@ -32,7 +31,7 @@ class File:
 
     def changes(self):
         """Return what differs: text, owner, group and mode, each only where it does."""
-        old = _attributes(self.path)
+        old = postfix_sasl_owner.attributes(self.path)
         if self.text is None:
             return {} if old is None else {self.path: {"old": "present", "new": None}}
         new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
@@ -49,7 +48,7 @@ class File:
         if self.text is None:
             os.unlink(self.path)
             return
-        uid, gid = _ids(self.user, self.group)
+        uid, gid = postfix_sasl_owner.ids(self.user, self.group)
         if os.path.exists(self.path):
             # Before the text: a secret must not be in a file that others may still read.
             os.chown(self.path, uid, gid)
@@ -68,14 +67,14 @@ class Directory:
     def changes(self):
         """Return what differs, owner, group and mode each only where it does."""
         new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
-        return _difference(self.path, _attributes(self.path), new)
+        return _difference(self.path, postfix_sasl_owner.attributes(self.path), new)
 
     def apply(self):
         """Make the directory, closed until its owner is right."""
         os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
         if not os.path.isdir(self.path):
             os.mkdir(self.path, mode=0o700)
-        os.chown(self.path, *_ids(self.user, self.group))
+        os.chown(self.path, *postfix_sasl_owner.ids(self.user, self.group))
         os.chmod(self.path, self.mode)
 
 
@@ -119,30 +118,6 @@ class Membership:
                 f"user {self.user} could not be added to group {self.group}; "
                 f"try: gpasswd -a {self.user} {self.group}"
             )
-
-
-def _attributes(path):
-    """Return {user, group, mode} of *path*, following symbolic links; None if it is missing."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return {
-        "user": _name(pwd.getpwuid, status.st_uid),
-        "group": _name(grp.getgrgid, status.st_gid),
-        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-    }
-
-
-def _ids(user, group):
-    return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
-
-
-def _name(lookup, number):
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
 
 
 def _difference(thing, old, new, shown=lambda _name, value: value):

@@ -4,7 +4,9 @@ A type has ``takes`` (words for a person) and ``check(value)``, which returns th
 formula uses it or raises ``Wrong``. The table in ``postfix_sasl_options`` names one for every key.
 """
 
+import copy
 import difflib
+import ipaddress
 import re
 
 import postfix_sasl_lines
@@ -19,32 +21,76 @@ class Wrong(ValueError):
 
     reason
         What the key takes, or why the value is refused (text).
+    got
+        The offending value.
     path
         Where inside the value it is: names and list positions, outermost first.
-    got
-        The offending value; ``unknown`` is set when a name is wrong, not a value.
     """
 
-    def __init__(self, reason, got=None, path=(), unknown=False):
+    def __init__(self, reason, got=None, path=()):
         super().__init__(reason)
-        self.reason, self.got, self.path, self.unknown = reason, got, tuple(path), unknown
+        self.reason, self.got, self.path = reason, got, tuple(path)
 
     def inside(self, name):
-        """Return the same error, seen from the container that holds *name*."""
-        return Wrong(self.reason, self.got, (str(name), *self.path), self.unknown)
+        """Return this error, seen from the container that holds *name*."""
+        self.path = (str(name), *self.path)
+        return self
+
+    def __str__(self):
+        return f"got {postfix_sasl_lines.shown(self.got)}; {self.reason}"
+
+    def discreet(self):
+        """Return the message without the value, which is secret."""
+        return f"got {_KINDS.get(type(self.got), 'something else')}; {self.reason}"
+
+
+_KINDS = {
+    bool: "true or false",
+    dict: "a dictionary",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "text",
+    type(None): "null",
+}
+
+
+class UnknownName(Wrong):
+    """A name that is not among the *known* ones; *hint* is a key elsewhere that was meant."""
+
+    def __init__(self, name, known, hint=None):
+        super().__init__("unknown name", path=(name,))
+        close = nearest(name, known)
+        self.known, self.hint = sorted(known), close or hint
+        self.is_sibling = bool(close)
+
+    def __str__(self):
+        return f"got an unknown key; it takes {', '.join(self.known)}"
+
+    discreet = __str__
+
+
+class _Refused(Wrong):
+    """A value refused by code that has a whole message for it, which begins with a label."""
+
+    def __init__(self, error, path=()):
+        # "smtp/inet: chroot: got 'maybe'; takes y, n or -": the full key says the label better.
+        text = re.sub(r"^.*?: (?=got |takes )", "", str(error), flags=re.DOTALL)
+        super().__init__(text, path=path)
+
+    def __str__(self):
+        return self.reason
+
+    def discreet(self):
+        """Return the message without what it quotes."""
+        return self.reason.rpartition("; ")[2]
 
 
 def nearest(name, known):
     """Return the entry of *known* that looks most like *name*, or None."""
-    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return matches[0] if matches else None
-
-
-def unknown_name(name, known):
-    """Return the ``Wrong`` for a *name* that is not among *known* names."""
-    close = nearest(name, known)
-    reason = f"did you mean {close}?" if close else "it takes " + ", ".join(sorted(known))
-    return Wrong(reason, path=(str(name),), unknown=True)
+    plain = {str(each).lower(): each for each in known}
+    matches = difflib.get_close_matches(str(name).lower(), plain, n=1)
+    return plain[matches[0]] if matches else None
 
 
 class Bool:
@@ -68,9 +114,8 @@ class Int:
 
     def check(self, value):
         """Return *value*; raise Wrong unless it is an int from ``low`` to ``high``."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise Wrong(f"it takes {self.takes}", value)
-        if not self.low <= value <= self.high:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number or not self.low <= value <= self.high:
             raise Wrong(f"it takes {self.takes}", value)
         return value
 
@@ -80,12 +125,17 @@ class Choice:
 
     def __init__(self, *words):
         self.words = words
-        self.takes = "one of " + ", ".join("null" if w is None else str(w) for w in words)
+        self.takes = "one of " + ", ".join("null" if w is None else w for w in words)
 
     def check(self, value):
         """Return *value*; raise Wrong unless it is one of the words."""
-        if value not in self.words or isinstance(value, bool):
-            raise Wrong(f"it takes {self.takes}", value)
+        if value is None and None in self.words:
+            return None
+        if not isinstance(value, str) or value not in self.words:
+            close = isinstance(value, str) and nearest(value, filter(None, self.words))
+            raise Wrong(
+                f"it takes {self.takes}" + (f"; did you mean {close}?" if close else ""), value
+            )
         return value
 
 
@@ -103,11 +153,48 @@ class Text:
             return None
         if not isinstance(value, str):
             raise Wrong(f"it takes {self.takes}", value)
-        if any(ord(char) < 32 or ord(char) == 127 for char in value):
-            raise Wrong(f"it takes {self.takes}, with no newline or other control character", value)
         if not self.pattern.fullmatch(value):
-            raise Wrong(f"it takes {self.takes}", value)
+            control = re.search(r"[\x00-\x1f\x7f]", value)
+            without = ", with no newline or other control character" if control else ""
+            raise Wrong(f"it takes {self.takes}{without}", value)
+        if not _is_unicode(value):
+            raise Wrong("it takes text that UTF-8 can hold", value)
         return value
+
+
+def _is_unicode(text):
+    """Return whether *text* can be written to a file: JSON may hold half a character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class MainText(Text):
+    """Text for a main.cf parameter, which expands ``$name``."""
+
+    def check(self, value):
+        """Return *value*; raise Wrong for what Postfix programs would stop at."""
+        try:
+            text = postfix_sasl_maincf.to_value("value", super().check(value))
+            return postfix_sasl_lines.check_braces("value", text)
+        except Wrong:
+            raise
+        except ValueError as error:
+            raise _Refused(error) from None
+
+
+class OptionText(Text):
+    """Text for an option of smtpd.conf; a number or a boolean in YAML will do, null drops it."""
+
+    def check(self, value):
+        """Return *value* as text or None; raise Wrong unless it is one line."""
+        if value is None:
+            return None
+        if isinstance(value, int):
+            value = postfix_sasl_lines.to_text("value", value, "")
+        return super().check(value)
 
 
 class Path(Text):
@@ -117,11 +204,55 @@ class Path(Text):
         super().__init__("an absolute path", _PATH.pattern, optional)
 
     def check(self, value):
-        """Return *value*; raise Wrong unless it is an absolute path."""
+        """Return *value* without doubled or trailing slashes; raise Wrong unless it is a path."""
         value = super().check(value)
-        if value is not None and ".." in value.split("/"):
-            raise Wrong(f"it takes {self.takes}, without '..'")
-        return value
+        if value is None:
+            return None
+        names = [name for name in value.split("/") if name]
+        if not names or {".", ".."} & set(names):
+            raise Wrong(f"it takes {self.takes}, without '.' and '..'", value)
+        return "/" + "/".join(names)
+
+
+class OwnDirectory(Path):
+    """A directory that belongs to one daemon: it will be closed to everybody else."""
+
+    # The socket in it has a name of at most 107 characters (unix(7)), the chroot's included.
+    _LONGEST = 80
+    _SHARED = frozenset(
+        f"/{parent}/{name}"
+        for parent, names in {
+            "var": "cache lib local lock log mail opt run spool tmp",
+            "run": "lock postfix user",
+            "usr": "bin lib local sbin share",
+            "var/spool": "postfix",
+            "var/lib": "postfix",
+            "etc": "postfix",
+        }.items()
+        for name in names.split()
+    )
+
+    def check(self, value):
+        """Return *value*; raise Wrong for a path that others need, or that is too long."""
+        path = super().check(value)
+        if path.count("/") < 2 or path in self._SHARED:
+            raise Wrong("it takes a directory of its own, such as /var/run/saslauthd", value)
+        if len(path) > self._LONGEST:
+            raise Wrong(f"it takes a path of {self._LONGEST} characters at most", value)
+        return path
+
+
+class IPv4:
+    """An IPv4 address."""
+
+    takes = "an IPv4 address of this machine"
+
+    def check(self, value):
+        """Return *value*; raise Wrong unless it is a dotted quad."""
+        try:
+            return str(ipaddress.IPv4Address(value if isinstance(value, str) else ""))
+        except ValueError:
+            raise Wrong(f"it takes {self.takes}", value) from None
 
 
 class ListOf:
@@ -129,9 +260,7 @@ class ListOf:
 
     def __init__(self, item, least=0):
         self.item, self.least = item, least
-        self.takes = f"a list; each item: {item.takes}"
-        if least:
-            self.takes = f"a list of {least} or more; each item: {item.takes}"
+        self.takes = f"a list{', not empty' if least else ''}; each item: {item.takes}"
 
     def check(self, value):
         """Return *value* with every item checked; raise Wrong otherwise."""
@@ -154,7 +283,7 @@ class Record:
     required
         Names that must be there.
     defaults
-        {name: value} for those that need not be.
+        {name: value} for those that need not be; null gives the default, too.
     """
 
     def __init__(self, fields, required=(), defaults=None):
@@ -165,17 +294,19 @@ class Record:
         """Return *value* checked and with defaults filled in; raise Wrong otherwise."""
         if not isinstance(value, dict):
             raise Wrong(f"it takes {self.takes}", value)
-        checked = dict(self.defaults)
+        checked = copy.deepcopy(self.defaults)
         for name, item in value.items():
             if name not in self.fields:
-                raise unknown_name(name, self.fields)
+                raise UnknownName(name, self.fields)
+            if item is None and name in self.defaults:
+                continue
             try:
                 checked[name] = self.fields[name].check(item)
             except Wrong as error:
                 raise error.inside(name) from None
         for name in self.required:
             if name not in checked:
-                raise Wrong(f"{name} is missing; it takes {self.takes}", value)
+                raise Wrong(f"it takes {self.takes}; {name} is missing", value)
         return checked
 
 
@@ -192,7 +323,7 @@ class MapOf:
         checked = {}
         for name, item in value.items():
             if not isinstance(name, str) or not self.key.fullmatch(name):
-                raise Wrong(f"it takes {self.takes}", path=(str(name),), unknown=True)
+                raise Wrong(f"it takes {self.takes}", name)
             try:
                 checked[name] = self.item.check(item)
             except Wrong as error:
@@ -208,8 +339,10 @@ def _each(value, takes, check):
     for name, item in value.items():
         try:
             checked[name] = check(name, item)
+        except Wrong as wrong:
+            raise wrong.inside(name) from None
         except ValueError as error:
-            raise Wrong(str(error), item, (str(name),)) from None
+            raise _Refused(error, (str(name),)) from None
     return checked
 
 
@@ -227,7 +360,7 @@ class Parameters:
         if value is None:
             postfix_sasl_lines.check_name(name)
             return None
-        return postfix_sasl_maincf.to_value(name, value)
+        return Text().check(postfix_sasl_maincf.to_value(name, value))
 
 
 class Options:
@@ -244,7 +377,7 @@ class Options:
         if value is None:
             postfix_sasl_lines.check_name(name)
             return None
-        return postfix_sasl_mastercf.to_option("service/inet", name, value)
+        return Text().check(postfix_sasl_mastercf.to_option("service/inet", name, value))
 
 
 class Entries:
@@ -256,17 +389,28 @@ class Entries:
         """Return {service/type: fields or None}; raise Wrong for a bad name or field."""
         return _each(value, self.takes, self._entry)
 
-    @staticmethod
-    def _entry(key, fields):
+    def _entry(self, key, fields):
         postfix_sasl_mastercf.check_key(key)
         if fields is None:
             return None
-        if not isinstance(fields, dict):
-            raise ValueError("it takes a dictionary of fields, or null to remove the entry")
-        given = {name: value for name, value in fields.items() if value is not None}
-        complete = postfix_sasl_mastercf.merge(key, None, {"command": "smtpd", **given})
-        checked = {name: complete[name] for name in given}
-        dropped = [name for name, value in given.get("options", {}).items() if value is None]
-        if dropped:
-            checked["options"].update(dict.fromkeys(dropped))
+        for name in fields if isinstance(fields, dict) else ():
+            if name not in postfix_sasl_mastercf.FIELDS:
+                raise UnknownName(name, postfix_sasl_mastercf.FIELDS)
+        checked = _each(
+            fields,
+            "a dictionary of fields, or null to remove the entry",
+            lambda name, value: self._field(key, name, value),
+        )
+        return {name: value for name, value in checked.items() if value is not None}
+
+    @staticmethod
+    def _field(key, name, value):
+        if value is None:
+            return None
+        if name == "options":
+            return Options().check(value)
+        given = {"command": "smtpd", name: value}
+        checked = postfix_sasl_mastercf.merge(key, None, given)[name]
+        for word in checked if name == "args" else ():
+            Text().check(word)
         return checked

@@ -182,17 +182,17 @@ def test_command_is_bounded_even_if_a_daemon_keeps_its_output(bare_host):
 
 
 def test_path_stays_inside_the_host(bare_host):
-    bare_host.run("ln", "-sfn", "/etc/hostname", "/root/link")
-    bare_host.run("ln", "-sfn", "../../..", "/root/up")
-    assert bare_host.read("/root/link") == "mail\n"
-    assert bare_host.path("/root/up/etc/hostname").read_text() == "mail\n"
+    bare_host.run("ln", "-sfn", "/etc/hostname", "/opt/link")
+    bare_host.run("ln", "-sfn", "../..", "/opt/up")
+    assert bare_host.read("/opt/link") == "mail\n"
+    assert bare_host.path("/opt/up/etc/hostname").read_text() == "mail\n"
     assert bare_host.path("/var/run/x") == bare_host.path("/run/x")
 
 
 def test_salt_works_inside(bare_host):
     assert bare_host.salt("test.echo", "hello") == "hello"
     bare_host.write(
-        "/root/salt/states/trivial.sls",
+        "/srv/minion/states/trivial.sls",
         "/etc/made: {file.managed: [{contents: {{ pillar.postfix_sasl.word }}}]}\n"
         "fails: {test.fail_without_changes: []}\n",
     )

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import salt._logging
 from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
 from saltfactories.plugins.event_listener import EventListener
@@ -68,7 +69,8 @@ class FleetRun:
 class Fleet(Network):
     """A master and its minions; a context manager, whose end takes all of it away.
 
-    `minions` says which hosts to boot: `{name: options of Host.boot}`.
+    `minions` says which hosts to boot, `{name: options of Host.boot}`; `config` is what their
+    minions have in their configuration beside what all have.
     """
 
     def __init__(self, directory: Path, minions: dict[str, dict], config: dict | None = None):
@@ -76,7 +78,8 @@ class Fleet(Network):
         self.formula, self.pillar = directory / "formula", directory / "pillar"
         self.hosts: dict[str, Host] = {}
         self.addresses: dict[str, str] = {}
-        self._wanted, self._minion_config = minions, {**MINION_CONFIG, **(config or {})}
+        self._wanted = minions
+        self._minion_config = {**MINION_CONFIG, **(config or {})}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Fleet:
@@ -90,20 +93,17 @@ class Fleet(Network):
 
     # -- use ------------------------------------------------------------------------------------
 
-    def apply(self, sls="postfix_sasl", target="*", **kwargs) -> FleetRun:
-        """Type `salt TARGET state.apply SLS`."""
-        done = self.salt("state.apply", sls, target=target, **kwargs)
+    def apply(self, sls="postfix_sasl", **kwargs) -> FleetRun:
+        """Type `salt '*' state.apply SLS`."""
+        done = self.salt("state.apply", sls, **kwargs)
         minions = {name: StateRun(0, answer) for name, answer in (done.data or {}).items()}
         return FleetRun(done.returncode, minions)
 
-    def salt(self, function, /, *args, target="*", **kwargs):
-        """Type `salt TARGET FUNCTION ...`; the result's `data` is `{minion: answer}`."""
+    def salt(self, function, /, *args, **kwargs):
+        """Type `salt '*' FUNCTION ...`; the result's `data` is `{minion: answer}`."""
         with self.network():
             command = self.master.salt_cli(timeout=ANSWER_TIMEOUT)
-            done = command.run(function, *args, minion_tgt="*", **kwargs) if target == "*" else (
-                command.run("-L", target, function, *args, minion_tgt=None, **kwargs)
-            )
-        return done
+            return command.run(function, *args, minion_tgt="*", **kwargs)
 
     def set_pillar(self, pillars: dict[str, dict]) -> None:
         """Give minions, by name, what their pillar shall hold under `postfix_sasl`."""
@@ -115,29 +115,36 @@ class Fleet(Network):
         top = {"base": {name: [f"of_{name}"] for name in pillars}}
         (self.pillar / "top.sls").write_text(f"#!json\n{json.dumps(top)}\n")
 
+    def release(self, path: str, addition: str) -> None:
+        """Make another release of the formula: this text at the end of that file of it."""
+        with open(self.formula / path, "a") as file:
+            file.write(addition)
+        subprocess.run([self.formula / "bin/stamp"], check=True, timeout=30)
+
     # -- life -----------------------------------------------------------------------------------
 
     def _start(self) -> None:
         self.pillar.mkdir()
         self.set_pillar({})
-        for name in FORMULA_DIRECTORIES:
+        for name in (*FORMULA_DIRECTORIES, "bin"):
             shutil.copytree(
                 images.REPOSITORY / name,
                 self.formula / name,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        super().__init__(self._keep())
+        keeper = self._keep()
+        super().__init__(keeper.pid)
         self.ip("link", "add", BRIDGE, "type", "bridge")
         self.ip("address", "add", f"{MASTER}/24", "dev", BRIDGE)
         self.ip("link", "set", BRIDGE, "up")
         with ThreadPoolExecutor() as pool:
             booting = [pool.submit(self._boot, *each) for each in enumerate(self._wanted)]
-            self._start_master()
+            self._start_master(keeper)
             for boot in booting:
                 boot.result()
         self._await_minions()
 
-    def _keep(self) -> int:
+    def _keep(self) -> subprocess.Popen:
         keeper = subprocess.Popen(
             ["unshare", "--net", "--pid", "--fork", "--mount-proc", "sh", "-c", KEEPER],
             stdin=subprocess.PIPE,
@@ -148,16 +155,17 @@ class Fleet(Network):
         self._stack.enter_context(keeper)  # closes the pipes and waits
         if keeper.stdout.readline() != "ready\n":
             raise HostError("could not make the master's network")
-        return keeper.pid
+        return keeper
 
-    def _start_master(self) -> None:
-        keeper = f"/proc/{self.pid}/ns"
+    def _start_master(self, keeper: subprocess.Popen) -> None:
+        namespaces = f"/proc/{keeper.pid}/ns"
 
         class Master(SaltMaster):
             def cmdline(self, *args):
-                enter = ["nsenter", f"--pid={keeper}/pid_for_children", f"--mount={keeper}/mnt"]
-                return [*enter, *super().cmdline(*args)]
+                where = [f"--pid={namespaces}/pid_for_children", f"--mount={namespaces}/mnt"]
+                return ["nsenter", *where, *super().cmdline(*args)]
 
+        salt._logging.shutdown_temp_handler()  # it would repeat messages on a closed stream
         # What is started within, processes and threads, stays in the master's network.
         with self.network():
             self._events = self._stack.enter_context(EventListener())
@@ -167,7 +175,6 @@ class Fleet(Network):
                 log_server_port=9,  # nobody there: the master has its own log file
                 log_server_level="error",
                 event_listener=self._events,
-                slow_stop=False,
             )
             config = {
                 **MASTER_CONFIG,
@@ -178,6 +185,8 @@ class Fleet(Network):
                 "master", overrides=config, factory_class=Master, start_timeout=START_TIMEOUT
             )
             self._stack.enter_context(self.master.started())
+        # Its processes end with the keeper; one by one they would take a quarter of a minute.
+        self._stack.callback(keeper.stdin.close)
 
     def _boot(self, number: int, name: str) -> None:
         host = self._stack.enter_context(Host.boot(**self._wanted[name]))

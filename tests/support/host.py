@@ -27,7 +27,7 @@ from pathlib import Path
 from . import images
 
 FORMULA = "/srv/postfix_sasl"  # where the repository appears inside a host
-SALT_CONFIG = "/root/salt"
+SALT_CONFIG = "/srv/minion"  # where its Salt has its configuration, pillar and further states
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_TIMEOUT = 60
 SHUTDOWN_TIMEOUT = 60

@@ -174,7 +174,8 @@ class _Builder:
             "--keep-unit",
             "--resolv-conf=bind-host",
             f"--directory={tree}",
-            f"--bind={pip_cache}:/root/.cache/pip",
+            f"--bind={pip_cache}:/srv/pip",
+            "--setenv=PIP_CACHE_DIR=/srv/pip",
             f"--bind-ro={REPOSITORY}:/srv/postfix_sasl",
             *(f"--bind-ro={path}" for path in binds),
             *(f"--setenv={name}={value}" for name, value in environment.items()),
@@ -182,7 +183,7 @@ class _Builder:
             "--prepare",
         )
         # The mount points made for this; only empty directories can go this way.
-        for path in [*binds, "/root/.cache/pip", "/root/.cache"]:
+        for path in [*binds, "/srv/pip", "/srv/postfix_sasl"]:
             with contextlib.suppress(OSError):
                 (tree / str(path).lstrip("/")).rmdir()
 

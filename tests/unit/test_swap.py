@@ -1,0 +1,150 @@
+"""Files replaced together: whoever looks, at whatever moment, sees the old ones or the new ones."""
+
+import os
+
+import postfix_sasl_swap
+import pytest
+from postfix_sasl_swap import Swap, open_journal
+
+OLD = {"main.cf": "old main\n", "master.cf": "old master\n", "new.conf": None}
+NEW = {"main.cf": "new main\n", "master.cf": "new master\n", "new.conf": "brand new\n"}
+
+STEPS = ("rename", "link", "symlink", "unlink", "mkdir", "chmod", "open", "fsync", "chown")
+
+
+class Killed(BaseException):
+    """The process ends here: no handler may run."""
+
+
+@pytest.fixture
+def place(tmp_path):
+    for name, text in OLD.items():
+        if text is not None:
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o640)
+    return tmp_path
+
+
+def swap_of(place):
+    return Swap(str(place / "journal"), {str(place / name): text for name, text in NEW.items()})
+
+
+def seen(place):
+    """Return what a reader sees."""
+    return {
+        name: (place / name).read_text() if (place / name).exists() else None for name in OLD
+    }
+
+
+def test_all_new_files_are_in_place(place):
+    swap = swap_of(place)
+    swap.prepare()
+    assert seen(place) == OLD
+    swap.put()
+    assert seen(place) == NEW
+    swap.finish()
+    assert seen(place) == NEW
+    assert sorted(os.listdir(place)) == sorted(NEW)
+    assert not any((place / name).is_symlink() for name in NEW)
+
+
+def test_all_old_files_come_back_as_they_were(place):
+    inode = (place / "main.cf").stat().st_ino
+    swap = swap_of(place)
+    swap.prepare()
+    swap.put()
+    swap.take_back()
+    assert seen(place) == OLD
+    assert (place / "main.cf").stat().st_ino == inode
+    swap.finish()
+    assert sorted(os.listdir(place)) == ["main.cf", "master.cf"]
+
+
+def test_the_new_file_has_the_mode_of_the_old_one(place):
+    swap = swap_of(place)
+    swap.prepare()
+    swap.put()
+    swap.finish()
+    assert (place / "main.cf").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_symbolic_link_stays_one(place):
+    (place / "elsewhere").mkdir()
+    (place / "main.cf").rename(place / "elsewhere/main.cf")
+    (place / "main.cf").symlink_to("elsewhere/main.cf")
+    swap = swap_of(place)
+    swap.prepare()
+    swap.put()
+    swap.finish()
+    assert (place / "main.cf").is_symlink()
+    assert (place / "elsewhere/main.cf").read_text() == NEW["main.cf"]
+
+
+def test_what_can_not_be_prepared_changes_nothing(place, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(postfix_sasl_swap.postfix_sasl_textfile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        swap_of(place).prepare()
+    assert seen(place) == OLD
+    assert sorted(os.listdir(place)) == ["main.cf", "master.cf"]
+
+
+def run_until_killed(place, monkeypatch, step, back):
+    """Swap, and take back if asked, but end at the system call number *step*; tell if it did."""
+    count = 0
+
+    def counted(call):
+        def wrapper(*args, **kwargs):
+            nonlocal count
+            count += 1
+            if count == step:
+                raise Killed
+            return call(*args, **kwargs)
+
+        return wrapper
+
+    with monkeypatch.context() as patch:
+        for name in STEPS:
+            patch.setattr(os, name, counted(getattr(os, name)))
+        patch.setattr(os, "fsync", counted(lambda _handle: None))
+        # A killed process cleans nothing up.
+        patch.setattr(postfix_sasl_swap.shutil, "rmtree", counted(postfix_sasl_swap.shutil.rmtree))
+        try:
+            swap = swap_of(place)
+            swap.prepare()
+            swap.put()
+            if back:
+                swap.take_back()
+            swap.finish()
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["put", "taken back"])
+def test_a_kill_at_any_step_leaves_a_whole_set_that_the_next_run_makes_plain(
+    tmp_path, monkeypatch, back
+):
+    step = 0
+    killed = True
+    while killed:
+        step += 1
+        place = tmp_path / str(step)
+        place.mkdir()
+        for name, text in OLD.items():
+            if text is not None:
+                (place / name).write_text(text)
+        killed = run_until_killed(place, monkeypatch, step, back)
+        after = seen(place)
+        assert after in (OLD, NEW), f"step {step}"
+        left = open_journal(str(place / "journal"))
+        assert seen(place) == after, f"step {step}"
+        assert not any((place / name).is_symlink() for name in NEW), f"step {step}"
+        if left:
+            left.take_back()
+            assert seen(place) == OLD, f"step {step}"
+            left.finish()
+        assert not (place / "journal").exists()
+    assert step > 50
