@@ -100,7 +100,8 @@ def apply_(part, settings=None, test=False, saltenv="base"):
     saltenv
         Where to find the template.
 
-    Returns what changed, ``{thing: {"old", "new"}}``. Raises CommandExecutionError.
+    Returns ``{"changes": {thing: {"old", "new"}}, "notes": [line, ...]}``; the notes are what an
+    admin should know though nothing is changed for it. Raises CommandExecutionError.
 
     CLI Example:
 
@@ -117,7 +118,8 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         work = postfix_sasl_parts.part(
             part, checked, postfix_sasl_parts.Host(__salt__, __context__)
         )
-        return work.changes() if test else work.apply()
+        changes = work.changes() if test else work.apply()
+        return {"changes": changes, "notes": work.notes()}
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise CommandExecutionError(f"{part}: {error}") from error
 

@@ -49,9 +49,11 @@ def applied(name, part, settings=None):
     """
     test = __opts__["test"]
     try:
-        changes = __salt__["postfix_sasl.apply"](
+        done = __salt__["postfix_sasl.apply"](
             part, settings=settings, test=test, saltenv=__env__
         )
     except CommandExecutionError as error:
         return postfix_sasl_ret.failed(name, str(error))
-    return postfix_sasl_ret.result(name, changes, test, part)
+    ret = postfix_sasl_ret.result(name, done["changes"], test, part)
+    ret["comment"] = "\n".join([ret["comment"], *done["notes"]])
+    return ret

@@ -5,6 +5,7 @@ import os
 import postfix_sasl_daemons
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
+import postfix_sasl_purge
 import postfix_sasl_sasl
 import postfix_sasl_services
 import postfix_sasl_stock
@@ -44,7 +45,6 @@ class Configuration:
         self.settings, self.fresh = settings, fresh
         self.postfix = postfix_sasl_daemons.Postfix(salt)
         self.running = postfix_sasl_daemons.Running(self.postfix)
-        self.wanted_main = main_cf(settings)
         self.read()
 
     def read(self):
@@ -52,7 +52,9 @@ class Configuration:
         self.main_text = read_or_empty(MAIN_CF)
         self.master_text = read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
         self.entries = stock_or_current_entries(self.master_text)
+        self.wanted_main = main_cf(self.settings)
         self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
+        self._purge()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.files = [
             postfix_sasl_things.File(path, text)
@@ -60,6 +62,22 @@ class Configuration:
                 self.settings, self.final_entries
             ).items()
         ]
+
+    def _purge(self):
+        """Note, or have removed, what nobody declares."""
+        self.notes = []
+        purge = self.settings["purge"]
+        if purge == "ignore":
+            return
+        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
+        found = postfix_sasl_purge.undeclared(
+            main, self.entries, self.wanted_main, self.wanted_entries
+        )
+        if purge == "remove":
+            self.wanted_main.update(dict.fromkeys(found[0]))
+            self.wanted_entries.update(dict.fromkeys(found[1]))
+        elif any(found):
+            self.notes.append(postfix_sasl_purge.sentence(*found))
 
     def changes(self):
         """Return ``{parameter, service/type, path or service: {"old", "new"}}``."""

@@ -69,6 +69,11 @@ _POLL = Record(
 OPTIONS = {
     "main": Option(Parameters(), {}, "main.cf parameters; they win over everything else"),
     "master": Option(Entries(), {}, "master.cf service entries; they win over everything else"),
+    "purge": Option(
+        Choice("report", "remove", "ignore"),
+        "report",
+        "what to do with parameters and entries that neither Debian nor this pillar declares",
+    ),
     "chroot": Option(Bool(), True, "run smtpd in the chroot; the SASL socket follows"),
     "sasl:backend": Option(Choice("saslauthd"), "saslauthd", "who checks passwords"),
     "sasl:mechanisms": Option(

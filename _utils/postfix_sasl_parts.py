@@ -67,6 +67,10 @@ class Part:
             self.afterwards(made)
         return made
 
+    def notes(self):
+        """Return what an admin should know though nothing is changed for it, a list of lines."""
+        return [note for thing in self.things for note in getattr(thing, "notes", ())]
+
     def _due(self):
         compared = [(thing, thing.changes()) for thing in self.things]
         return [(thing, changes) for thing, changes in compared if changes]

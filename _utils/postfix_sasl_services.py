@@ -49,10 +49,10 @@ def entries(settings, current):
             for key in _keys_for(port, current, master):
                 wanted[key] = _instead(key, _listener(settings, options), current)
     _fetchmail(wanted, settings, current)
-    _explicit_chroot(wanted, settings, current)
     for key, fields in master.items():
         wanted[key] = _overlay(wanted.get(key), fields)
     _one_name_each(wanted, current, master)
+    _explicit_chroot(wanted, settings, current)
     _sasl_path_by_chroot(wanted, settings, current)
     return wanted
 
@@ -263,10 +263,11 @@ def _fetchmail(wanted, settings, current):
 
 
 def _explicit_chroot(wanted, settings, current):
-    """Write y or n for any other smtpd: what '-' means depends on compatibility_level."""
-    for key, fields in current.items():
-        if key not in wanted and is_smtpd(fields) and fields.get("chroot", "-") == "-":
-            wanted[key] = {"chroot": _chroot(settings)}
+    """Write y or n for any smtpd the pillar has no word on: "-" depends on compatibility_level."""
+    for key, fields in merged(current, wanted).items():
+        declared = settings["master"].get(key) or {}
+        if is_smtpd(fields) and fields["chroot"] == "-" and "chroot" not in declared:
+            wanted[key] = {**(wanted.get(key) or {}), "chroot": _chroot(settings)}
 
 
 def _overlay(derived, declared):

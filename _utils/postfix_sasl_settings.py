@@ -40,7 +40,7 @@ def check(pillar):
         try:
             settings[key] = OPTIONS[key].type.check(value)
         except Wrong as wrong:
-            problems.append(_problem((key, *wrong.path), wrong))
+            problems += [_problem((key, *one.path), one) for one in wrong.each]
     if given.get("services:fetchmail:enabled") is None:
         settings["services:fetchmail:enabled"] = settings["fetchmail:enabled"]
     if not problems:
@@ -61,9 +61,8 @@ def _flatten(value, section, problems):
         key = f"{section}:{name}" if section else str(name)
         if key in OPTIONS:
             flat[key] = item
-        elif not _names_in(key):
-            wrong = UnknownName(name, _names_in(section), _meant(key))
-            problems.append(_problem((key,), wrong))
+        elif not key or not _names_in(key):
+            problems.append(_problem((key,), UnknownName(name, _names_in(section))))
         elif item is not None:
             flat.update(_flatten(item, key, problems))
     return flat
@@ -76,24 +75,25 @@ def _names_in(section):
     return list(dict.fromkeys(key.partition(":")[0] for key in inside))
 
 
-def _meant(key):
-    """Return the key somewhere else in the table that unknown *key* may stand for, or None."""
-    name = key.rpartition(":")[2]
-    same_name = [known for known in OPTIONS if known.endswith(f":{name}")]
-    return same_name[0] if len(same_name) == 1 else nearest(key, OPTIONS)
-
-
 def _problem(path, wrong):
     """Return the line for *wrong* at *path*, without the value where that may be secret."""
-    where = ":".join((ROOT, *path))
     key = path[0] if path else ""
     text = wrong.discreet() if _is_secret(key) else str(wrong)
-    if isinstance(wrong, UnknownName) and wrong.hint:
-        meant = ":".join((ROOT, wrong.hint))
-        if wrong.is_sibling:
-            meant = f"{':'.join(where.split(':')[:-1])}:{wrong.hint}"
-        text += f"; did you mean {meant}?"
-    return _on_one_line(f"{where}: {text}")
+    if isinstance(wrong, UnknownName):
+        meant = (*path[:-1], wrong.sibling) if len(path) > 1 else _meant(key, wrong.sibling)
+        if meant[-1]:
+            text += f"; did you mean {':'.join((ROOT, *meant))}?"
+    return _on_one_line(f"{':'.join((ROOT, *path))}: {text}")
+
+
+def _meant(key, sibling):
+    """Return the path of what unknown *key* may stand for: its *sibling*, or one elsewhere."""
+    section, _, name = key.rpartition(":")
+    if sibling:
+        return (section, sibling) if section else (sibling,)
+    known = {":".join(each.split(":")[: depth + 1]) for each in OPTIONS for depth in range(3)}
+    same_name = [each for each in known if each.endswith(f":{name}")]
+    return (same_name[0] if len(same_name) == 1 else nearest(key, known),)
 
 
 def _is_secret(key):

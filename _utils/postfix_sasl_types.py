@@ -29,7 +29,8 @@ class Wrong(ValueError):
 
     def __init__(self, reason, got=None, path=()):
         super().__init__(reason)
-        self.reason, self.got, self.path = reason, got, tuple(path)
+        self.reason, self.got, self.path = reason, got, tuple(map(str, path))
+        self.each = [self]
 
     def inside(self, name):
         """Return this error, seen from the container that holds *name*."""
@@ -55,14 +56,24 @@ _KINDS = {
 }
 
 
-class UnknownName(Wrong):
-    """A name that is not among the *known* ones; *hint* is a key elsewhere that was meant."""
+class Several(Wrong):
+    """Several values that are wrong, one ``Wrong`` for *each*."""
 
-    def __init__(self, name, known, hint=None):
-        super().__init__("unknown name", path=(name,))
-        close = nearest(name, known)
-        self.known, self.hint = sorted(known), close or hint
-        self.is_sibling = bool(close)
+    def __init__(self, each):
+        super().__init__("several are wrong")
+        self.each = each
+
+
+class UnknownName(Wrong):
+    """A name that is not among the *known* ones.
+
+    sibling
+        The known name that it looks like, or None.
+    """
+
+    def __init__(self, name, known):
+        super().__init__("unknown")
+        self.known, self.sibling = known, nearest(name, known)
 
     def __str__(self):
         return f"got an unknown key; it takes {', '.join(self.known)}"
@@ -86,10 +97,10 @@ class _Refused(Wrong):
         return self.reason.rpartition("; ")[2]
 
 
-def nearest(name, known):
-    """Return the entry of *known* that looks most like *name*, or None."""
+def nearest(name, known, cutoff=0.6):
+    """Return the entry of *known* that looks most like *name*, or None if none reaches *cutoff*."""
     plain = {str(each).lower(): each for each in known}
-    matches = difflib.get_close_matches(str(name).lower(), plain, n=1)
+    matches = difflib.get_close_matches(str(name).lower(), plain, n=1, cutoff=cutoff)
     return plain[matches[0]] if matches else None
 
 
@@ -132,10 +143,10 @@ class Choice:
         if value is None and None in self.words:
             return None
         if not isinstance(value, str) or value not in self.words:
-            close = isinstance(value, str) and nearest(value, filter(None, self.words))
-            raise Wrong(
-                f"it takes {self.takes}" + (f"; did you mean {close}?" if close else ""), value
-            )
+            words = [word for word in self.words if word]
+            close = nearest(value, words, cutoff=0.75) if isinstance(value, str) else None
+            hint = f"; did you mean {close}?" if close else ""
+            raise Wrong(f"it takes {self.takes}{hint}", value)
         return value
 
 
@@ -266,13 +277,8 @@ class ListOf:
         """Return *value* with every item checked; raise Wrong otherwise."""
         if not isinstance(value, list) or len(value) < self.least:
             raise Wrong(f"it takes {self.takes}", value)
-        checked = []
-        for position, item in enumerate(value):
-            try:
-                checked.append(self.item.check(item))
-            except Wrong as error:
-                raise error.inside(position) from None
-        return checked
+        checked = _checked(enumerate(value), lambda _position, item: self.item.check(item))
+        return list(checked.values())
 
 
 class Record:
@@ -294,20 +300,19 @@ class Record:
         """Return *value* checked and with defaults filled in; raise Wrong otherwise."""
         if not isinstance(value, dict):
             raise Wrong(f"it takes {self.takes}", value)
-        checked = copy.deepcopy(self.defaults)
-        for name, item in value.items():
-            if name not in self.fields:
-                raise UnknownName(name, self.fields)
-            if item is None and name in self.defaults:
-                continue
-            try:
-                checked[name] = self.fields[name].check(item)
-            except Wrong as error:
-                raise error.inside(name) from None
-        for name in self.required:
-            if name not in checked:
-                raise Wrong(f"it takes {self.takes}; {name} is missing", value)
+        given = {
+            name: item for name, item in value.items() if item is not None or name in self.required
+        }
+        checked = {**copy.deepcopy(self.defaults), **_checked(given.items(), self._field)}
+        missing = [name for name in self.required if name not in checked]
+        if missing:
+            raise Wrong(f"it takes {self.takes}; {', '.join(missing)} missing", value)
         return checked
+
+    def _field(self, name, item):
+        if name not in self.fields:
+            raise UnknownName(name, self.fields)
+        return self.fields[name].check(item)
 
 
 class MapOf:
@@ -320,30 +325,34 @@ class MapOf:
         """Return *value* with names and values checked; raise Wrong otherwise."""
         if not isinstance(value, dict):
             raise Wrong(f"it takes {self.takes}", value)
-        checked = {}
-        for name, item in value.items():
-            if not isinstance(name, str) or not self.key.fullmatch(name):
-                raise Wrong(f"it takes {self.takes}", name)
-            try:
-                checked[name] = self.item.check(item)
-            except Wrong as error:
-                raise error.inside(name) from None
-        return checked
+        return _checked(value.items(), self._item)
+
+    def _item(self, name, item):
+        if not isinstance(name, str) or not self.key.fullmatch(name):
+            raise Wrong(f"it takes {self.takes}", item)
+        return self.item.check(item)
+
+
+def _checked(items, check):
+    """Return {name: check(name, item)}; raise Several for all that *check* raises."""
+    checked, wrong = {}, []
+    for name, item in items:
+        try:
+            checked[name] = check(name, item)
+        except Wrong as error:
+            wrong += [one.inside(name) for one in error.each]
+        except ValueError as error:
+            wrong.append(_Refused(error, (name,)))
+    if wrong:
+        raise Several(wrong)
+    return checked
 
 
 def _each(value, takes, check):
-    """Return {name: check(name, item)}; a ValueError of *check* becomes a Wrong at that name."""
+    """Return {name: check(name, item)} for a dictionary; raise Wrong otherwise."""
     if not isinstance(value, dict):
         raise Wrong(f"it takes {takes}", value)
-    checked = {}
-    for name, item in value.items():
-        try:
-            checked[name] = check(name, item)
-        except Wrong as wrong:
-            raise wrong.inside(name) from None
-        except ValueError as error:
-            raise _Refused(error, (str(name),)) from None
-    return checked
+    return _checked(value.items(), check)
 
 
 class Parameters:
@@ -393,18 +402,14 @@ class Entries:
         postfix_sasl_mastercf.check_key(key)
         if fields is None:
             return None
-        for name in fields if isinstance(fields, dict) else ():
-            if name not in postfix_sasl_mastercf.FIELDS:
-                raise UnknownName(name, postfix_sasl_mastercf.FIELDS)
-        checked = _each(
-            fields,
-            "a dictionary of fields, or null to remove the entry",
-            lambda name, value: self._field(key, name, value),
-        )
+        takes = "a dictionary of fields, or null to remove the entry"
+        checked = _each(fields, takes, lambda name, value: self._field(key, name, value))
         return {name: value for name, value in checked.items() if value is not None}
 
     @staticmethod
     def _field(key, name, value):
+        if name not in postfix_sasl_mastercf.FIELDS:
+            raise UnknownName(name, postfix_sasl_mastercf.FIELDS)
         if value is None:
             return None
         if name == "options":

@@ -37,9 +37,15 @@ def render(result, test):
         lines += ["  " + text for text in changed]
     elif not failed:
         lines.append("Nothing to change: everything is as it should be.")
-    notes = [note for state in states for note in state.get("warnings") or ()]
+    notes = [note for state in states for note in notes_of(state)]
     lines += ["Note: " + clean(note, 300) for note in notes]
     return lines, not failed
+
+
+def notes_of(state):
+    """Return what a state that went well says besides its changes: its comment's further lines."""
+    further = str(state.get("comment", "")).splitlines()[1:]
+    return [*(state.get("warnings") or ()), *(further if state.get("result") is not False else ())]
 
 
 def changes_of(state):

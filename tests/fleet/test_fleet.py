@@ -97,7 +97,7 @@ def test_a_bad_pillar_fails_its_minion_with_one_line_and_no_other(fleet):
     assert run.exit_status != 0
     assert not run["trixie"].succeeded
     [reason] = run["trixie"].failures
-    assert reason.startswith("postfix_sasl:tls:mod: unknown key") and "\n" not in reason
+    assert reason.startswith("postfix_sasl:tls:mod: ") and "\n" not in reason
     assert run["trixie"].changes == {}
     for minion in ("bookworm", "forky"):
         assert run[minion].succeeded, run[minion]

@@ -11,7 +11,9 @@ PORT = 40025
 LISTENER = f"127.0.0.1:{PORT}"
 RCFILE = "/etc/fetchmailrc"
 UNIT = "/etc/systemd/system/fetchmail.service"
-PASSWORDS = {"popper": "pöp \"secret\\1' # }", "mapper": '#im\\"ap $HOME "ß'}
+# Difficult ones; each has a plain piece that no way of quoting could hide.
+PASSWORDS = {"popper": "pö \"sesame1\\1' # }", "mapper": '#im\\"ap $HOME "ß sesame2'}
+PIECES = ("sesame1", "sesame2")
 OTHER_PASSWORD = 'neŵ \\042 "pass#word'
 
 
@@ -67,17 +69,6 @@ def assert_fetches(host, mailboxes=FETCHED):
 
 def process(host):
     return host.run("pgrep", "-x", "fetchmail", check=False).stdout
-
-
-def secrets(password):
-    """Return the ways in which a text may hold a password."""
-    return {
-        password,
-        json.dumps(password)[1:-1],
-        json.dumps(password, ensure_ascii=False)[1:-1],
-        repr(password)[1:-1],
-        password.replace("\\", "\\\\").replace('"', "\\042"),
-    }
 
 
 class TestFetching:
@@ -147,9 +138,7 @@ class TestTheConfiguration:
     def test_passwords_are_not_in_the_process_list(self, fetching):
         processes = fetching.run("ps", "-eww", "-o", "args").stdout
         assert "fetchmail --nodetach" in processes
-        assert not [
-            word for text in PASSWORDS.values() for word in secrets(text) if word in processes
-        ]
+        assert not [piece for piece in PIECES if piece in processes]
 
     def test_passwords_are_in_no_report_and_no_log(self, mail_server):
         result = mail_server.salt(
@@ -158,14 +147,10 @@ class TestTheConfiguration:
             pillar=PILLAR,
         )
         assert_fetches(mail_server)
-        report = json.dumps(result, ensure_ascii=False)
+        report, log = json.dumps(result), mail_server.read("/root/salt.log")
         assert RCFILE in report
-        log = mail_server.read("/root/salt.log")
         assert "[DEBUG" in log
-        for password in PASSWORDS.values():
-            for word in secrets(password):
-                assert word not in report
-                assert word not in log
+        assert not [piece for piece in PIECES if piece in report or piece in log]
 
     def test_a_changed_poll_list_is_in_force_when_the_run_ends(self, mail_server):
         assert mail_server.apply(PILLAR).succeeded

@@ -124,8 +124,12 @@ def test_own_pam_rules_replace_the_default(host):
 def test_a_pam_service_of_another_name(host):
     pillar = {"pam": {"service": "mail", "rules": ["auth required pam_deny.so"]}}
     assert host.apply(pillar=pillar).succeeded
-    assert logins(host) == [235, 235, 235]  # smtpd names the service: smtp
-    assert "pam_deny" in host.read("/etc/pam.d/mail")
+    assert logins(host) == [535, 535, 535]
+    pillar["pam"]["rules"] = None
+    assert host.apply(pillar=pillar).succeeded
+    assert logins(host) == [235, 235, 235]
+    assert "smtpd_sasl_service = mail" in host.read("/etc/postfix/main.cf")
+    assert host.apply().changes["smtpd_sasl_service"]["new"] is None
 
 
 def test_only_one_mechanism(host):
@@ -153,7 +157,7 @@ BAD = {
         "postfix_sasl:main:myhostname: ",
         "newline",
     ),
-    "not a dictionary": (["tls"], "postfix_sasl: got ['tls']", "dictionary"),
+    "not a dictionary": (["tls"], "postfix_sasl: got a list", "dictionary"),
 }
 
 
@@ -169,3 +173,36 @@ def test_a_bad_pillar_stops_the_run_before_anything_changes(installed_host, name
     assert "\n" not in message and "Traceback" not in message
     after = installed_host.run("find", "/etc", "-newermt", "now", "-ls").stdout
     assert after == before
+
+
+class TestPurge:
+    """A parameter and an entry that neither Debian nor the pillar declares."""
+
+    @pytest.fixture
+    def host(self, host):
+        host.run("postconf", "message_size_limit = 7654321")
+        host.run("postconf", "-M", "2525/inet=2525 inet n - y - - smtpd")
+        return host
+
+    def test_they_are_reported(self, host):
+        run = host.apply()
+        assert run.succeeded and run.changes == {}
+        (comment,) = [text for text in run.comments if "declared by neither" in text]
+        assert "main.cf: message_size_limit" in comment and "master.cf: 2525/inet" in comment
+
+    def test_they_are_removed(self, host):
+        predicted = host.apply(pillar={"purge": "remove"}, test=True)
+        run = host.apply(pillar={"purge": "remove"})
+        assert run.succeeded, run
+        assert set(run.changes) == {"message_size_limit", "2525/inet"}
+        assert run.changes == predicted.changes
+        with host.network():
+            assert not mail.is_open(2525)
+
+    def test_they_are_ignored(self, host):
+        run = host.apply(pillar={"purge": "ignore"})
+        assert run.changes == {} and not any("declared" in text for text in run.comments)
+
+
+def test_nothing_of_debians_own_is_reported(host):
+    assert not any("declared by neither" in text for text in host.apply().comments)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import salt._logging
+from saltfactories.cli.salt import Salt
 from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
 from saltfactories.plugins.event_listener import EventListener
@@ -31,7 +32,7 @@ from .layers import FORMULA_DIRECTORIES
 MASTER = "198.51.100.1"
 FIRST_MINION = 11
 BRIDGE = "switch"
-START_TIMEOUT = 60
+START_TIMEOUT = 120
 ANSWER_TIMEOUT = 120
 KEEPER = "ip link set lo up && echo ready; read -r line"
 
@@ -69,17 +70,15 @@ class FleetRun:
 class Fleet(Network):
     """A master and its minions; a context manager, whose end takes all of it away.
 
-    `minions` says which hosts to boot, `{name: options of Host.boot}`; `config` is what their
-    minions have in their configuration beside what all have.
+    `minions` says which hosts to boot: `{name: options of Host.boot}`.
     """
 
-    def __init__(self, directory: Path, minions: dict[str, dict], config: dict | None = None):
+    def __init__(self, directory: Path, minions: dict[str, dict]):
         self.directory = directory
         self.formula, self.pillar = directory / "formula", directory / "pillar"
         self.hosts: dict[str, Host] = {}
         self.addresses: dict[str, str] = {}
         self._wanted = minions
-        self._minion_config = {**MINION_CONFIG, **(config or {})}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Fleet:
@@ -101,9 +100,8 @@ class Fleet(Network):
 
     def salt(self, function, /, *args, **kwargs):
         """Type `salt '*' FUNCTION ...`; the result's `data` is `{minion: answer}`."""
-        with self.network():
-            command = self.master.salt_cli(timeout=ANSWER_TIMEOUT)
-            return command.run(function, *args, minion_tgt="*", **kwargs)
+        command = self.master.salt_cli(self._inside(Salt), timeout=ANSWER_TIMEOUT)
+        return command.run(function, *args, minion_tgt="*", **kwargs)
 
     def set_pillar(self, pillars: dict[str, dict]) -> None:
         """Give minions, by name, what their pillar shall hold under `postfix_sasl`."""
@@ -158,35 +156,42 @@ class Fleet(Network):
         return keeper
 
     def _start_master(self, keeper: subprocess.Popen) -> None:
-        namespaces = f"/proc/{keeper.pid}/ns"
-
-        class Master(SaltMaster):
-            def cmdline(self, *args):
-                where = [f"--pid={namespaces}/pid_for_children", f"--mount={namespaces}/mnt"]
-                return ["nsenter", *where, *super().cmdline(*args)]
-
         salt._logging.shutdown_temp_handler()  # it would repeat messages on a closed stream
-        # What is started within, processes and threads, stays in the master's network.
-        with self.network():
+        with self.network():  # what listens here shall hear the master
             self._events = self._stack.enter_context(EventListener())
-            manager = FactoriesManager(
-                root_dir=self.directory,
-                log_server_host="127.0.0.1",
-                log_server_port=9,  # nobody there: the master has its own log file
-                log_server_level="error",
-                event_listener=self._events,
-            )
-            config = {
-                **MASTER_CONFIG,
-                "file_roots": {"base": [str(self.formula)]},
-                "pillar_roots": {"base": [str(self.pillar)]},
-            }
-            self.master = manager.salt_master_daemon(
-                "master", overrides=config, factory_class=Master, start_timeout=START_TIMEOUT
-            )
-            self._stack.enter_context(self.master.started())
+        manager = FactoriesManager(
+            root_dir=self.directory,
+            log_server_host="127.0.0.1",
+            log_server_port=9,  # nobody there: the master has its own log file
+            log_server_level="error",
+            event_listener=self._events,
+        )
+        config = {
+            **MASTER_CONFIG,
+            "file_roots": {"base": [str(self.formula)]},
+            "pillar_roots": {"base": [str(self.pillar)]},
+        }
+        self.master = manager.salt_master_daemon(
+            "master",
+            overrides=config,
+            factory_class=self._inside(SaltMaster),
+            start_timeout=START_TIMEOUT,
+        )
+        self._stack.enter_context(self.master.started())
         # Its processes end with the keeper; one by one they would take a quarter of a minute.
         self._stack.callback(keeper.stdin.close)
+
+    def _inside(self, factory: type) -> type:
+        """Return a kind of salt-factories' programs that runs in the keeper's namespaces."""
+        namespaces = f"/proc/{self.pid}/ns"
+        enter = ("--net={0}/net", "--pid={0}/pid_for_children", "--mount={0}/mnt")
+
+        class Inside(factory):
+            def cmdline(self, *args, **kwargs):
+                command = super().cmdline(*args, **kwargs)
+                return ["nsenter", *(each.format(namespaces) for each in enter), *command]
+
+        return Inside
 
     def _boot(self, number: int, name: str) -> None:
         host = self._stack.enter_context(Host.boot(**self._wanted[name]))
@@ -202,7 +207,7 @@ class Fleet(Network):
         ports["publish_port"] = self.master.config["publish_port"]
         before = time.time()
         for name, host in self.hosts.items():
-            config = {"id": name, **ports, **self._minion_config}
+            config = {"id": name, **ports, **MINION_CONFIG}
             host.write("/etc/salt/minion", json.dumps(config))
             host.run("systemd-run", "--unit=salt-minion", f"{images.SALT_HOME}/bin/salt-minion")
         started = {("master", f"salt/minion/{name}/start") for name in self.hosts}

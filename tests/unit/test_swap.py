@@ -31,9 +31,7 @@ def swap_of(place):
 
 def seen(place):
     """Return what a reader sees."""
-    return {
-        name: (place / name).read_text() if (place / name).exists() else None for name in OLD
-    }
+    return {name: (place / name).read_text() if (place / name).exists() else None for name in OLD}
 
 
 def test_all_new_files_are_in_place(place):

@@ -1,0 +1,133 @@
+"""The main.cf parameters that the settings ask for."""
+
+import pytest
+from postfix_sasl_config import main_cf
+from postfix_sasl_settings import check
+
+
+def parameters(**pillar):
+    return main_cf(check(pillar))
+
+
+def test_the_recipe_with_an_empty_pillar():
+    assert {name: value for name, value in parameters().items() if "cipher" not in name} == {
+        "smtpd_sasl_auth_enable": "yes",
+        "smtpd_sasl_local_domain": "$myhostname",
+        "smtpd_sasl_security_options": "noanonymous",
+        "broken_sasl_auth_clients": "yes",
+        "smtpd_recipient_restrictions": (
+            "permit_sasl_authenticated, permit_mynetworks, reject_unauth_destination"
+        ),
+        "cyrus_sasl_config_path": "/etc/postfix/sasl",
+        "smtpd_sasl_service": None,
+        "smtpd_sasl_type": None,
+        "smtpd_sasl_path": None,
+        "smtpd_use_tls": None,
+        "smtpd_enforce_tls": None,
+        "smtpd_tls_chain_files": None,
+        "smtpd_tls_security_level": "may",
+        "smtpd_tls_cert_file": "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+        "smtpd_tls_key_file": "/etc/ssl/private/ssl-cert-snakeoil.key",
+        "smtpd_tls_CAfile": None,
+        "smtpd_tls_auth_only": "yes",
+        "smtpd_tls_loglevel": "1",
+        "smtpd_tls_received_header": "yes",
+        "smtpd_tls_protocols": ">=TLSv1.2",
+        "smtpd_tls_mandatory_protocols": ">=TLSv1.2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "auth_only"), [("none", "no"), ("may", "yes"), ("encrypt", "yes")]
+)
+def test_each_tls_mode_and_no_login_without_tls_where_there_is_any(mode, auth_only):
+    wanted = parameters(tls={"mode": mode})
+    assert wanted["smtpd_tls_security_level"] == mode
+    assert wanted["smtpd_tls_auth_only"] == auth_only
+
+
+@pytest.mark.parametrize("mode", ["none", "may", "encrypt"])
+def test_a_login_without_tls_may_be_allowed(mode):
+    assert parameters(tls={"mode": mode, "auth_only": False})["smtpd_tls_auth_only"] == "no"
+
+
+def test_own_certificate_key_and_authorities():
+    tls = {"certificate": "/c.pem", "key": "/k.pem", "ca_file": "/ca.pem"}
+    wanted = parameters(tls=tls)
+    names = ("smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_CAfile")
+    assert [wanted[name] for name in names] == ["/c.pem", "/k.pem", "/ca.pem"]
+
+
+PROFILE_PARAMETERS = (
+    "smtpd_tls_protocols",
+    "smtpd_tls_mandatory_protocols",
+    "smtpd_tls_mandatory_ciphers",
+    "tls_medium_cipherlist",
+    "tls_preempt_cipherlist",
+)
+
+
+def test_without_a_profile_postfix_has_its_own_defaults():
+    wanted = parameters(tls={"profile": None})
+    assert [wanted[name] for name in PROFILE_PARAMETERS] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("profile", "least", "preempt"),
+    [("modern", ">=TLSv1.3", "no"), ("intermediate", ">=TLSv1.2", "no"), ("old", ">=TLSv1", "yes")],
+)
+def test_a_profile_sets_protocols_and_who_chooses_the_cipher(profile, least, preempt):
+    wanted = parameters(tls={"profile": profile})
+    assert wanted["smtpd_tls_protocols"] == wanted["smtpd_tls_mandatory_protocols"] == least
+    assert wanted["tls_preempt_cipherlist"] == preempt
+
+
+@pytest.mark.parametrize("profile", [None, "modern", "intermediate", "old"])
+def test_each_profile_has_a_say_in_the_same_parameters(profile):
+    """So that going from one to another leaves nothing of the first."""
+    assert set(PROFILE_PARAMETERS) <= set(parameters(tls={"profile": profile}))
+
+
+def test_no_profile_but_old_has_a_cipher_without_forward_secrecy_or_with_sha1():
+    ciphers = parameters()["tls_medium_cipherlist"].split(":")
+    assert all(cipher.startswith(("ECDHE-", "DHE-")) for cipher in ciphers)
+    assert not any(cipher.endswith("-SHA") for cipher in ciphers)
+
+
+def test_sasl_values():
+    wanted = parameters(
+        sasl={
+            "local_domain": "",
+            "security_options": ["noanonymous", "noactive"],
+            "broken_clients": False,
+            "recipient_restrictions": ["permit_sasl_authenticated", "reject"],
+        }
+    )
+    assert wanted["smtpd_sasl_local_domain"] == ""
+    assert wanted["smtpd_sasl_security_options"] == "noanonymous, noactive"
+    assert wanted["broken_sasl_auth_clients"] == "no"
+    assert wanted["smtpd_recipient_restrictions"] == "permit_sasl_authenticated, reject"
+
+
+def test_smtpd_names_the_pam_service():
+    assert parameters(pam={"service": "mail"})["smtpd_sasl_service"] == "mail"
+
+
+def test_main_wins_over_everything_and_null_removes():
+    main = {
+        "smtpd_tls_security_level": "encrypt",
+        "smtpd_tls_auth_only": False,
+        "smtpd_sasl_local_domain": None,
+        "smtpd_recipient_restrictions": ["a", "b"],
+        "message_size_limit": 10,
+        "relayhost": None,
+    }
+    wanted = parameters(main=main, tls={"mode": "none"})
+    assert {name: wanted[name] for name in main} == {
+        "smtpd_tls_security_level": "encrypt",
+        "smtpd_tls_auth_only": "no",
+        "smtpd_sasl_local_domain": None,
+        "smtpd_recipient_restrictions": "a, b",
+        "message_size_limit": "10",
+        "relayhost": None,
+    }

@@ -1,0 +1,562 @@
+"""The pillar: what the table takes, what it refuses, and in which words."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from postfix_sasl_config import main_cf
+from postfix_sasl_maincf import plan as plan_main
+from postfix_sasl_mastercf import MasterCf
+from postfix_sasl_mastercf import plan as plan_master
+from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
+from postfix_sasl_sasl import smtpd_conf_files
+from postfix_sasl_services import entries, merged
+from postfix_sasl_settings import BadPillar, check
+
+POLL = {"server": "pop.example.org", "users": [{"remote": "a", "password": "b", "local": "c"}]}
+FULL_POLL = {
+    "server": "pop.example.org",
+    "protocol": "imap",
+    "port": None,
+    "ssl": True,
+    "users": [{"remote": "a", "password": "b", "local": "c", "options": []}],
+}
+
+DEFAULTS = {
+    "main": {},
+    "master": {},
+    "purge": "report",
+    "verify": True,
+    "chroot": True,
+    "sasl:backend": "saslauthd",
+    "sasl:mechanisms": ["PLAIN", "LOGIN"],
+    "sasl:options": {},
+    "sasl:local_domain": "$myhostname",
+    "sasl:security_options": ["noanonymous"],
+    "sasl:broken_clients": True,
+    "sasl:recipient_restrictions": [
+        "permit_sasl_authenticated",
+        "permit_mynetworks",
+        "reject_unauth_destination",
+    ],
+    "saslauthd:instance": "postfix",
+    "saslauthd:mechanism": "pam",
+    "saslauthd:mechanism_options": "",
+    "saslauthd:threads": 5,
+    "saslauthd:cache": False,
+    "saslauthd:run_dir": "/var/run/saslauthd",
+    "pam:manage": True,
+    "pam:service": "smtp",
+    "tls:mode": "may",
+    "tls:certificate": "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+    "tls:key": "/etc/ssl/private/ssl-cert-snakeoil.key",
+    "tls:ca_file": None,
+    "tls:auth_only": True,
+    "tls:loglevel": 1,
+    "tls:received_header": True,
+    "tls:profile": "intermediate",
+    "services:submission:enabled": True,
+    "services:submission:options": {},
+    "services:smtps:enabled": True,
+    "services:smtps:options": {},
+    "services:fetchmail:enabled": False,
+    "services:fetchmail:options": {},
+    "services:fetchmail:address": "127.0.0.1",
+    "services:fetchmail:port": 40025,
+    "fetchmail:enabled": False,
+    "fetchmail:rcfile": "/etc/fetchmailrc",
+    "fetchmail:interval": 300,
+    "fetchmail:poll": [],
+}
+
+# For each key: values it takes, and what becomes of them where that is something else.
+RIGHT = {
+    "main": [
+        (
+            {"a": True, "b": False, "c": ["x", "y"], "d": 5, "e": None},
+            {"a": "yes", "b": "no", "c": "x, y", "d": "5", "e": None},
+        )
+    ],
+    "master": [
+        ({"smtp/inet": None},),
+        ({"smtp/inet": {}},),
+        (
+            {"smtp/inet": {"chroot": True, "process_limit": 5, "wakeup": None}},
+            {"smtp/inet": {"chroot": "y", "process_limit": "5"}},
+        ),
+        (
+            {"a/unix": {"command": "pipe", "args": ["x"], "options": {"b": True, "c": None}}},
+            {"a/unix": {"command": "pipe", "args": ["x"], "options": {"b": "yes", "c": None}}},
+        ),
+    ],
+    "purge": [("report",), ("remove",), ("ignore",)],
+    "sasl:mechanisms": [(["PLAIN"],), (["GSSAPI", "PLAIN"],)],
+    "sasl:options": [
+        ({"log_level": "3"},),
+        ({"log_level": 3, "x": True, "y": None}, {"log_level": "3", "x": "yes", "y": None}),
+    ],
+    "sasl:local_domain": [("",), ("example.com",)],
+    "sasl:security_options": [([],), (["noanonymous", "noactive", "forward_secrecy"],)],
+    "sasl:recipient_restrictions": [
+        (["check_policy_service { inet:127.0.0.1:10023, timeout=10s }", "reject"],)
+    ],
+    "saslauthd:instance": [("mail-2",)],
+    "saslauthd:mechanism": [("shadow",), ("ldap",), ("sasldb",), ("kerberos5",)],
+    "saslauthd:mechanism_options": [("/etc/saslauthd.conf",), ("imap.example.com/993",)],
+    "saslauthd:threads": [(0,), (100,)],
+    "saslauthd:run_dir": [("/run/saslauthd-mail",), ("//var/run//sasl/", "/var/run/sasl")],
+    "pam:service": [("mail",)],
+    "pam:rules": [(["auth\trequired\tpam_unix.so", "@include common-account"],)],
+    "tls:mode": [("none",), ("may",), ("encrypt",)],
+    "tls:certificate": [("/etc/ssl/mail.pem",)],
+    "tls:key": [("/etc/ssl/mail@example.com/key:1.pem",)],
+    "tls:ca_file": [("/etc/ssl/ca.pem",), (None,)],
+    "tls:loglevel": [(0,), (4,)],
+    "tls:profile": [("old",), ("modern",), (None,)],
+    "services:submission:options": [({"a": 1, "b": None}, {"a": "1", "b": None})],
+    "services:fetchmail:address": [("192.0.2.1",)],
+    "services:fetchmail:port": [(1,), (65535,)],
+    "fetchmail:rcfile": [("/etc/fetchmail/rc",)],
+    "fetchmail:interval": [(1,), (86400,)],
+    "fetchmail:poll": [
+        ([POLL], [FULL_POLL]),
+        ([{**POLL, "port": None, "ssl": None}], [FULL_POLL]),
+        (
+            [{**POLL, "protocol": "pop3", "port": 995}],
+            [{**FULL_POLL, "protocol": "pop3", "port": 995}],
+        ),
+    ],
+}
+
+# For each key: a value it refuses, and words of the complaint.
+WRONG = {
+    "main": [("a", "takes a dictionary"), ([], "takes a dictionary")],
+    "master": [({"smtp": {}}, "smtp: takes service/type"), ({"smtp/inet": 1}, "or null to remove")],
+    "sasl:backend": [("saslautd", "did you mean saslauthd?")],
+    "purge": [("delete", "one of report, remove, ignore"), (True, "got True")],
+    "sasl:mechanisms": [([], "not empty"), ("PLAIN", "takes a list"), (["plain"], "in capitals")],
+    "sasl:options": [
+        ({"A": "b"}, "small letters"),
+        ({"a": "b\nc"}, "newline"),
+        ({"a": ""}, "empty"),
+    ],
+    "sasl:local_domain": [(5, "one line of text"), ("${", "never closed"), ("a\n", "newline")],
+    "sasl:security_options": [(["noanonymus"], "did you mean noanonymous?")],
+    "sasl:recipient_restrictions": [([], "not empty"), (["", "a"], "0: got ''"), (["a {"], "{ }")],
+    "saslauthd:instance": [("", "letters"), ("../x", "letters"), ("a" * 33, "letters")],
+    "saslauthd:mechanism": [("PAM", "did you mean pam?"), (["pam"], "one of pam, shadow")],
+    "saslauthd:mechanism_options": [('"; rm', "plain words"), ("$x", "plain words")],
+    "saslauthd:threads": [(101, "from 0 to 100"), (-1, "from 0"), (True, "got True"), ("5", "'5'")],
+    "saslauthd:run_dir": [
+        ("/", "without '.'"),
+        ("/tmp", "directory of its own"),
+        ("/var/run/", "directory of its own"),
+        ("/var/../etc/x", "without '.'"),
+        ("var/run/x", "absolute path"),
+        ("/var/run/" + "x" * 80, "80 characters"),
+    ],
+    "pam:service": [("../shadow", "letters"), ("", "letters")],
+    "pam:rules": [([], "not empty"), (["a\nb"], "newline"), ([1], "got 1")],
+    "tls:mode": [("encrpt", "did you mean encrypt?"), (True, "one of none, may, encrypt")],
+    "tls:certificate": [("mail.pem", "an absolute path"), ("/a b", "an absolute path")],
+    "tls:key": [("/", "without '.'")],
+    "tls:ca_file": [(False, "or null")],
+    "tls:loglevel": [(5, "from 0 to 4"), (1.0, "got 1.0")],
+    "tls:profile": [("intermediat", "did you mean intermediate?")],
+    "services:submission:options": [
+        ({"a b": 1}, "takes letters"),
+        ({"a": {}}, "options:a: got {}"),
+    ],
+    "services:fetchmail:address": [
+        ("300.0.0.1", "IPv4 address"),
+        ("::1", "IPv4 address"),
+        (2130706433, "IPv4 address"),
+        ("127.0.0.01", "IPv4 address"),
+    ],
+    "services:fetchmail:port": [(0, "from 1 to 65535"), (65536, "got 65536")],
+    "fetchmail:rcfile": [("rc", "an absolute path")],
+    "fetchmail:interval": [(0, "from 1")],
+    "fetchmail:poll": [
+        ({}, "takes a list"),
+        ([{"server": "x", "users": []}], "0:users: got a list; it takes a list, not empty"),
+        ([{"server": "x"}], "users missing"),
+        ([{**POLL, "protocol": "imap4"}], "did you mean imap?"),
+        ([{**POLL, "sever": "x"}], "did you mean postfix_sasl:fetchmail:poll:0:server?"),
+    ],
+}
+for _service in ("smtps", "fetchmail"):
+    for _table in (RIGHT, WRONG):
+        _table[f"services:{_service}:options"] = _table["services:submission:options"]
+for _key, _option in OPTIONS.items():
+    if isinstance(_option.default, bool):
+        RIGHT[_key] = [(True,), (False,)]
+        WRONG[_key] = [("yes", "got 'yes'; it takes true or false"), (1, "got 1"), ([], "got []")]
+
+
+def pillar(key, value):
+    """Return nested pillar with *value* at *key*."""
+    for name in reversed(key.split(":")):
+        value = {name: value}
+    return value
+
+
+def cases(table):
+    return [(key, *case) for key, some in table.items() for case in some]
+
+
+def problems(data):
+    """Return the lines of the complaint about pillar *data*."""
+    with pytest.raises(BadPillar) as bad:
+        check(data)
+    return str(bad.value).split("\n")
+
+
+@pytest.mark.parametrize("empty", [None, {}, {"tls": None}, {"services": {"smtps": {}}}])
+def test_an_empty_pillar_gives_every_default(empty):
+    settings = check(empty)
+    assert set(settings) == set(OPTIONS)
+    assert settings == {**settings, **DEFAULTS}
+
+
+def test_the_defaults_are_what_the_table_says_and_nobody_can_change_them():
+    check(None)["sasl:mechanisms"].append("X")
+    check({"fetchmail": {"poll": [POLL]}})["fetchmail:poll"][0]["users"][0]["options"].append("x")
+    assert check(None)["sasl:mechanisms"] == ["PLAIN", "LOGIN"]
+    assert check({"fetchmail": {"poll": [POLL]}})["fetchmail:poll"] == [FULL_POLL]
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_every_default_is_a_value_its_key_takes(key):
+    default = check(None)[key]
+    if default is not None and key != "pam:rules":  # there [] stands for the formula's own rules
+        assert OPTIONS[key].type.check(default) == default
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_every_key_says_what_it_means_and_what_it_takes(key):
+    assert OPTIONS[key].meaning and OPTIONS[key].type.takes
+
+
+@pytest.mark.parametrize("key", sorted(set(OPTIONS) - {"sasl:backend"}))
+def test_every_key_has_a_right_and_a_wrong_value_here(key):
+    assert key in RIGHT and key in WRONG
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "result"), [(*case, case[-1])[:3] for case in cases(RIGHT)]
+)
+def test_a_key_takes(key, value, result):
+    data = pillar(key, value)
+    if key == "fetchmail:enabled":
+        data["fetchmail"]["poll"] = [POLL]
+    settings = check(data)
+    assert settings[key] == result
+    others = set(settings) - {key, "fetchmail:poll", "services:fetchmail:enabled"}
+    assert {name: settings[name] for name in others} == {name: check(None)[name] for name in others}
+
+
+@pytest.mark.parametrize(("key", "value", "words"), cases(WRONG))
+def test_a_key_refuses(key, value, words):
+    (line,) = problems(pillar(key, value))
+    assert line.startswith(f"postfix_sasl:{key}:")
+    assert words in line
+    assert "\n" not in line and line.isprintable()
+
+
+@pytest.mark.parametrize("key", sorted(set(OPTIONS) - NULL_IS_A_VALUE))
+def test_null_gives_a_key_its_default_back(key):
+    assert check(pillar(key, None)) == check(None)
+
+
+def test_fetchmail_brings_its_listener_unless_the_pillar_says_no():
+    fetchmail = {"enabled": True, "poll": [POLL]}
+    assert check({"fetchmail": fetchmail})["services:fetchmail:enabled"] is True
+    assert check(pillar("services:fetchmail:enabled", True))["fetchmail:enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (
+            {"tls": {"mod": "may"}},
+            "postfix_sasl:tls:mod: got an unknown key; it takes mode, certificate, key, ca_file, "
+            "auth_only, loglevel, received_header, profile; did you mean postfix_sasl:tls:mode?",
+        ),
+        (
+            {"tls": {"mode": "on"}},
+            "postfix_sasl:tls:mode: got 'on'; it takes one of none, may, encrypt",
+        ),
+        (
+            {"main": {"myhostname": "a\nb"}},
+            "postfix_sasl:main:myhostname: got 'a\\nb'; takes one line without newlines or "
+            "control characters",
+        ),
+        (
+            {"master": {"smtp/inet": {"chroot": "maybe"}}},
+            "postfix_sasl:master:smtp/inet:chroot: got 'maybe'; takes y, n or -",
+        ),
+    ],
+)
+def test_a_complaint_reads_like_this(data, line):
+    assert problems(data) == [line]
+
+
+@pytest.mark.parametrize(
+    ("data", "meant"),
+    [
+        ({"tsl": {}}, "postfix_sasl:tls"),
+        ({"TLS": {}}, "postfix_sasl:tls"),
+        ({"mode": "may"}, "postfix_sasl:tls:mode"),
+        ({"threads": 3}, "postfix_sasl:saslauthd:threads"),
+        ({"submission": {}}, "postfix_sasl:services:submission"),
+        ({"sasl": {"mechanism": "pam"}}, "postfix_sasl:sasl:mechanisms"),
+        ({"services": {"submision": {}}}, "postfix_sasl:services:submission"),
+        ({"services": {"smtps": {"enable": True}}}, "postfix_sasl:services:smtps:enabled"),
+        ({"master": {"a/unix": {"chrot": "y"}}}, "postfix_sasl:master:a/unix:chroot"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(data, meant):
+    (line,) = problems(data)
+    assert line.endswith(f"; did you mean {meant}?")
+    assert "got an unknown key; it takes " in line
+
+
+def test_an_unknown_key_like_none_names_those_that_there_are():
+    (line,) = problems({"qqqq": 1})
+    assert "did you mean" not in line
+    assert all(name in line for name in ("main", "master", "tls", "services", "fetchmail"))
+
+
+def test_several_problems_give_several_lines():
+    lines = problems(
+        {
+            "chroot": "yes",
+            "tls": {"mode": "x", "kee": 1},
+            "main": {"a": {}, "b": "\n", "good": "x"},
+            "sasl": {"mechanisms": ["PLAIN", "x", "y"]},
+        }
+    )
+    assert {line.split(": ")[0] for line in lines} == {
+        "postfix_sasl:chroot",
+        "postfix_sasl:tls:mode",
+        "postfix_sasl:tls:kee",
+        "postfix_sasl:main:a",
+        "postfix_sasl:main:b",
+        "postfix_sasl:sasl:mechanisms:1",
+        "postfix_sasl:sasl:mechanisms:2",
+    }
+
+
+SECRET = "hunter2 "
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SECRET,
+        [SECRET],
+        {"fetchmail": SECRET},
+        {"fetchmail": [{**POLL, "password": SECRET}]},
+        {"fetchmail": {"poll": SECRET}},
+        {"fetchmail": {"poll": {"users": {"alice": SECRET}}}},
+        {"fetchmail": {"pol": [{"password": SECRET}]}},
+        {"fetchmail": {"poll": [{**POLL, "password": SECRET}]}},
+        {"fetchmail": {"poll": [{**POLL, "users": SECRET}]}},
+        {"fetchmail": {"poll": [{**POLL, "users": [{"remote": "a", "pasword": SECRET}]}]}},
+        {"fetchmail": {"poll": [{**POLL, "users": [{"password": SECRET + "\n"}]}]}},
+        {"fetchmail": {"poll": [{**POLL, "users": [{"password": [SECRET]}]}]}},
+        {"fetchmail": {"poll": [{**POLL, "protocol": SECRET}]}},
+    ],
+)
+def test_a_password_is_never_quoted(data):
+    assert "hunter2" not in "\n".join(problems(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ("x", "postfix_sasl: got text; it takes a dictionary with main, master"),
+        (["tls"], "postfix_sasl: got a list; it takes a dictionary"),
+        (True, "postfix_sasl: got true or false; it takes a dictionary"),
+        ({"tls": []}, "postfix_sasl:tls: got []; it takes a dictionary with mode, "),
+        ({"services": {"smtps": True}}, "postfix_sasl:services:smtps: got True; it takes a dict"),
+        ({5: 1}, "postfix_sasl:5: got an unknown key"),
+        ({None: 1}, "postfix_sasl:None: got an unknown key"),
+        ({"": {}}, "postfix_sasl:: got an unknown key"),
+        ({"tls": {True: 1}}, "postfix_sasl:tls:True: got an unknown key"),
+        ({"a\nb\x1b[2J": 1}, r"postfix_sasl:a\nb\x1b[2J: got an unknown key"),
+        ({"main": {5: 1}}, "postfix_sasl:main:5: got 5; takes letters"),
+        ({"master": {5: {}}}, "postfix_sasl:master:5: takes service/type"),
+        ({"master": {"a/unix": {5: 1}}}, "postfix_sasl:master:a/unix:5: got an unknown key"),
+        ({"sasl": {"options": {5: "x"}}}, "postfix_sasl:sasl:options:5: got 'x'; it takes"),
+        ({"main": {"a": "\ud800"}}, r"postfix_sasl:main:a: got '\ud800'; it takes text that UTF-8"),
+        ({"saslauthd": {"threads": 10**5000}}, "postfix_sasl:saslauthd:threads: got a huge int;"),
+        ({"main": {"a": 10**5000}}, "postfix_sasl:main:a: "),
+        ({"main": {"a": "#" + "x" * 10**6}}, "postfix_sasl:main:a: got '#xxx"),
+        ({"tls": {"mode": ["may"] * 10**5}}, "postfix_sasl:tls:mode: got ['may', "),
+    ],
+)
+def test_odd_data_is_a_complaint_of_bearable_length(data, line):
+    (found,) = problems(data)
+    assert found.startswith(line)
+    assert len(found) < 500
+
+
+def test_keys_may_be_written_with_colons():
+    assert check({"tls:mode": "encrypt", "services:smtps": {"enabled": False}}) == {
+        **check(None),
+        "tls:mode": "encrypt",
+        "services:smtps:enabled": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "where", "why"),
+    [
+        ({"fetchmail": {"enabled": True}}, "fetchmail:poll: got []", "at least one server"),
+        (
+            {
+                "fetchmail": {"enabled": True, "poll": [POLL]},
+                "services": {"fetchmail": {"enabled": False}},
+            },
+            "services:fetchmail:enabled: got False",
+            "needs this listener",
+        ),
+        (
+            {"services": {"fetchmail": {"enabled": True, "port": 587}}},
+            "services:fetchmail:port: got 587",
+            "no other listener",
+        ),
+        (
+            {
+                "services": {"fetchmail": {"enabled": True}},
+                "master": {"localhost:40025/inet": {"command": "smtpd"}},
+            },
+            "master:localhost:40025/inet: got the port of services:fetchmail",
+            "free",
+        ),
+        (
+            {"master": {"smtps/inet": {}, "465/inet": {}}},
+            "master:465/inet: got the address and port of smtps/inet",
+            "free",
+        ),
+        (
+            {"master": {"127.0.0.1:2525/inet": {}, "localhost:2525/inet": {}}},
+            "master:localhost:2525/inet: got",
+            "free",
+        ),
+        ({"pam": {"service": "sshd"}}, "pam:service: got 'sshd'", "belongs to the system"),
+        ({"saslauthd": {"mechanism": "rimap"}}, "saslauthd:mechanism_options: got ''", "IMAP"),
+        ({"sasl": {"mechanisms": ["CRAM-MD5"]}}, "sasl:mechanisms: got 'CRAM-MD5'", "only PLAIN"),
+        (
+            {"sasl": {"security_options": ["noanonymous", "noplaintext"]}},
+            "sasl:security_options: got 'noplaintext'",
+            "forbids all",
+        ),
+    ],
+)
+def test_what_cannot_both_hold_is_refused(data, where, why):
+    (line,) = problems(data)
+    assert line.startswith(f"postfix_sasl:{where}")
+    assert why in line
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"pam": {"service": "sshd", "manage": False}},
+        {"saslauthd": {"mechanism": "rimap", "mechanism_options": "imap.example.com"}},
+        {"sasl": {"mechanisms": ["CRAM-MD5"], "options": {"pwcheck_method": "auxprop"}}},
+        {
+            "sasl": {"security_options": ["noanonymous", "noplaintext"]},
+            "main": {"smtpd_sasl_tls_security_options": "noanonymous"},
+        },
+        {"master": {"127.0.0.1:2525/inet": {}, "192.0.2.1:2525/inet": {}}},
+        {"master": {"smtps/inet": None, "465/inet": {}}},
+        {"master": {"40025/inet": {}}},
+    ],
+)
+def test_what_can_both_hold_is_not(data):
+    check(data)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ANY_KEY = st.sampled_from(sorted({part for key in OPTIONS for part in key.split(":")})) | st.text()
+JSON_LIKE = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(ANY_KEY | SCALARS, inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON_LIKE | st.dictionaries(st.sampled_from(sorted(OPTIONS)), JSON_LIKE, max_size=4))
+@example({"master": {"smtp/inet": {"options": []}}})
+@example({"master": {"smtp/inet": {"args": {}}}})
+@example({"fetchmail:poll": [None]})
+def test_any_data_is_settings_or_a_complaint_in_printable_lines(data):
+    try:
+        assert set(check(data)) == set(OPTIONS)
+    except BadPillar as bad:
+        for line in str(bad).split("\n"):
+            assert line.startswith("postfix_sasl:") and line.isprintable()
+
+
+LINE = st.text(st.characters(codec="utf-8"), max_size=20)
+NAME = st.sampled_from(["smtpd_tls_loglevel", "a", "smtp_tls_x", "inet_interfaces"])
+VALUE = LINE | st.integers() | st.booleans() | st.none() | st.lists(LINE, max_size=3)
+VALUES = st.dictionaries(NAME, VALUE, max_size=3)
+FIELDS = st.fixed_dictionaries(
+    {"command": st.just("smtpd")},
+    optional={
+        "chroot": st.sampled_from(["y", "n", "-", True, False, None]),
+        "options": VALUES,
+        "args": st.lists(LINE, max_size=2),
+    },
+)
+KEYS = [
+    *("smtp/inet", "25/inet", "587/inet", "submission/inet", "submissions/inet", "smtps/inet"),
+    *("465/inet", "127.0.0.1:465/inet", "[::1]:587/inet", "127.0.0.1:40025/inet", "a/unix"),
+]
+MAYBE_RIGHT = st.fixed_dictionaries(
+    {},
+    optional={
+        "main": VALUES,
+        "master": st.dictionaries(st.sampled_from(KEYS), st.none() | FIELDS, max_size=3),
+        "chroot": st.booleans(),
+        "sasl": st.fixed_dictionaries(
+            {},
+            optional={
+                "local_domain": LINE,
+                "options": st.dictionaries(st.sampled_from(["a", "mech_list"]), LINE, max_size=2),
+                "recipient_restrictions": st.lists(LINE, min_size=1, max_size=3),
+            },
+        ),
+        "services": st.dictionaries(
+            st.sampled_from(["submission", "smtps", "fetchmail"]),
+            st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "options": VALUES}),
+        ),
+    },
+)
+
+
+@given(MAYBE_RIGHT, st.lists(st.sampled_from(KEYS), unique=True, max_size=4))
+def test_what_is_taken_can_be_written_and_a_second_run_changes_nothing(data, existing):
+    try:
+        settings = check(data)
+    except BadPillar:
+        return
+    main, master = "", "".join(f"{key.replace('/', ' ')} n - - - - smtpd\n" for key in existing)
+    for _run in ("first", "second"):
+        current = entries_of(master)
+        wanted = entries(settings, current)
+        main_changes, main = plan_main(main, main_cf(settings))
+        master_changes, master = plan_master(master, wanted)
+        assert entries_of(master) == merged(current, wanted)
+        for text in smtpd_conf_files(settings, entries_of(master)).values():
+            assert text is None or text.encode()
+    assert (main_changes, master_changes) == ({}, {})
+
+
+def entries_of(text):
+    return MasterCf.parse(text).entries()
