@@ -80,10 +80,7 @@ def check(settings=None, saltenv="base"):
 
         salt '*' postfix_sasl.check settings='{"tls": {"mode": "encrypt"}}'
     """
-    try:
-        return postfix_sasl_settings.check(_rendered(settings, saltenv))
-    except postfix_sasl_settings.BadPillar as bad:
-        raise CommandExecutionError(str(bad)) from None
+    return _checked(settings, saltenv)
 
 
 def apply_(part, settings=None, test=False, saltenv="base"):
@@ -113,7 +110,7 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         raise CommandExecutionError(
             f"part: got {part!r}; it takes one of {', '.join(postfix_sasl_parts.PARTS)}"
         )
-    checked = check(settings, saltenv)
+    checked = _checked(settings, saltenv)
     try:
         work = postfix_sasl_parts.part(
             part, checked, postfix_sasl_parts.Host(__salt__, __context__)
@@ -124,13 +121,33 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         raise CommandExecutionError(f"{part}: {error}") from error
 
 
-def _rendered(settings, saltenv):
-    """Return *settings* itself, or the data that the template it names renders to."""
+def _checked(settings, saltenv):
+    """Return the checked settings; in a state run a template is rendered and checked only once.
+
+    The context of a state run ends with it, and is known by the file client that Salt keeps
+    there. Any other context lives as long as a minion that does not fork.
+    """
     if not isinstance(settings, str):
-        return settings
-    text = __salt__["cp.get_file_str"](settings, saltenv=saltenv)
+        return _valid(settings)
+    kept = __context__ if "fileclient" in __context__ else {}
+    key = f"postfix_sasl.settings {saltenv} {settings}"
+    if key not in kept:
+        kept[key] = _valid(_rendered(settings, saltenv))
+    return kept[key]
+
+
+def _valid(pillar):
+    try:
+        return postfix_sasl_settings.check(pillar)
+    except postfix_sasl_settings.BadPillar as bad:
+        raise CommandExecutionError(str(bad)) from None
+
+
+def _rendered(url, saltenv):
+    """Return the data that the template of the URL *url* renders to."""
+    text = __salt__["cp.get_file_str"](url, saltenv=saltenv)
     if not text:
-        raise CommandExecutionError(f"settings: there is no file {settings}")
+        raise CommandExecutionError(f"settings: there is no file {url}")
     rendered = __salt__["file.apply_template_on_contents"](
         text, template="jinja", context={}, defaults={}, saltenv=saltenv
     )
@@ -138,5 +155,5 @@ def _rendered(settings, saltenv):
         return json.loads(rendered)
     except (TypeError, ValueError) as error:
         raise CommandExecutionError(
-            f"settings: {settings} does not render to JSON: {error}"
+            f"settings: {url} does not render to JSON: {error}"
         ) from None

@@ -5,7 +5,7 @@ import postfix_sasl_current
 __version__ = postfix_sasl_current.version()
 
 import postfix_sasl_ret
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import SaltException
 
 
 def checked(name, settings=None):
@@ -24,7 +24,7 @@ def checked(name, settings=None):
     """
     try:
         __salt__["postfix_sasl.check"](settings=settings, saltenv=__env__)
-    except CommandExecutionError as error:
+    except SaltException as error:
         return postfix_sasl_ret.failed(name, str(error))
     return postfix_sasl_ret.unchanged(name, "the pillar is valid")
 
@@ -49,10 +49,8 @@ def applied(name, part, settings=None):
     """
     test = __opts__["test"]
     try:
-        done = __salt__["postfix_sasl.apply"](
-            part, settings=settings, test=test, saltenv=__env__
-        )
-    except CommandExecutionError as error:
+        done = __salt__["postfix_sasl.apply"](part, settings=settings, test=test, saltenv=__env__)
+    except SaltException as error:
         return postfix_sasl_ret.failed(name, str(error))
     ret = postfix_sasl_ret.result(name, done["changes"], test, part)
     ret["comment"] = "\n".join([ret["comment"], *done["notes"]])

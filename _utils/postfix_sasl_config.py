@@ -94,7 +94,10 @@ class Configuration:
         return changes
 
     def _changes_from_nothing(self):
-        new = {**self.wanted_main, **{key: self.final_entries.get(key) for key in self.wanted_entries}}
+        new = {
+            **self.wanted_main,
+            **{key: self.final_entries.get(key) for key in self.wanted_entries},
+        }
         return {
             name: {"old": None, "new": value} for name, value in new.items() if value is not None
         }

@@ -17,6 +17,7 @@ SPACE = " \t\n\v\f\r"
 _PHYSICAL = re.compile(r"[^\n]*\n|[^\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]*")
+_BLANK = re.compile(f"[{SPACE}]")
 
 
 def physical_lines(text):
@@ -48,10 +49,11 @@ class LogicalLine:
         The physical lines as they stand in the file, joined.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("is_deleted", "raw")
 
     def __init__(self, raw):
         self.raw = raw
+        self.is_deleted = False
 
     @property
     def mask(self):
@@ -60,6 +62,8 @@ class LogicalLine:
         It is as long as ``raw``, so a position found in one is valid in the other. What is not
         a newline is the text Postfix sees.
         """
+        if self.raw.find("\n", 0, -1) < 0 and not is_skipped(self.raw):
+            return self.raw
         return "".join(
             "\n" * len(line) if is_skipped(line) else line for line in physical_lines(self.raw)
         )
@@ -95,6 +99,9 @@ class Document:
 
     def __init__(self, items=()):
         self._items = list(items)
+        # The line ending to write: the one the file's first line has.
+        first = _raw(self._items[0]) if self._items else ""
+        self.eol = "\r\n" if re.match(r"[^\n]*\r\n", first) else "\n"
 
     @classmethod
     def parse(cls, text):
@@ -118,19 +125,14 @@ class Document:
         return cls(items + _finished(current, skipped))
 
     def __str__(self):
-        return "".join(item.raw if isinstance(item, LogicalLine) else item for item in self._items)
-
-    @property
-    def eol(self):
-        """The line ending to write: the one the file's first line has."""
-        return "\r\n" if re.match(r"[^\n]*\r\n", str(self)) else "\n"
+        return "".join(map(_raw, self._items))
 
     def logical_lines(self):
         """List the logical lines in the order of the file, strays included.
 
         Returns a list of :class:`LogicalLine`.
         """
-        return [item for item in self._items if isinstance(item, LogicalLine)]
+        return [item for item in self._items if _is_line(item)]
 
     def numbered(self):
         """List the logical lines with the number of their first physical line, counted from 1.
@@ -139,10 +141,9 @@ class Document:
         """
         found, number = [], 1
         for item in self._items:
-            is_line = isinstance(item, LogicalLine)
-            if is_line:
+            if _is_line(item):
                 found.append((number, item))
-            number += (item.raw if is_line else item).count("\n")
+            number += _raw(item).count("\n")
         return found
 
     def append(self, text):
@@ -153,15 +154,10 @@ class Document:
 
         Returns the new :class:`LogicalLine`.
         """
-        eol = self.eol
-        whole = str(self)
-        if whole and not whole.endswith("\n"):
-            last = self._items[-1]
-            if isinstance(last, LogicalLine):
-                last.raw += eol
-            else:
-                self._items[-1] = last + eol
-        line = LogicalLine(text + eol)
+        last = next((raw for raw in map(_raw, reversed(self._items)) if raw), "\n")
+        if not last.endswith("\n"):
+            self._items.append(self.eol)
+        line = LogicalLine(text + self.eol)
         self._items.append(line)
         return line
 
@@ -171,8 +167,15 @@ class Document:
         line
             One of this document's logical lines.
         """
-        index = next(i for i, item in enumerate(self._items) if item is line)
-        self._items[index] = line.skipped
+        line.raw, line.is_deleted = line.skipped, True
+
+
+def _raw(item):
+    return item.raw if isinstance(item, LogicalLine) else item
+
+
+def _is_line(item):
+    return isinstance(item, LogicalLine) and not item.is_deleted
 
 
 def _finished(current, skipped):
@@ -190,7 +193,7 @@ def split_name_value(text):
     """
     name, equals, value = text.partition("=")
     name = name.strip(SPACE)
-    if not equals or not name or any(char in SPACE for char in name):
+    if not equals or not name or _BLANK.search(name):
         return None
     return name, value.strip(SPACE)
 
@@ -236,7 +239,8 @@ def check_name(name):
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"parameter name: got {shown(name)}; takes letters, digits and _ (and . : / + @ - inside)"
+            f"parameter name: got {shown(name)}; "
+            "takes letters, digits and _ (and . : / + @ - inside)"
         )
     return name
 

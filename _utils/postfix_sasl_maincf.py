@@ -14,8 +14,6 @@ _NOT_EXPANDED = "_expansion_filter"
 
 _HEAD = re.compile(r"(?P<name>[^\s=]+)(?P<before>[ \t]*)=(?P<after>[ \t]*)(?P<rest>.*)", re.ASCII)
 
-_split = functools.lru_cache(maxsize=1024)(lines.split_name_value)
-
 
 def path(config_dir):
     """Name the file.
@@ -74,7 +72,7 @@ class MainCf(lines.Document):
         return [
             (number, line.text.strip(lines.SPACE))
             for number, line in self.numbered()
-            if line.is_stray or not _split(line.text)
+            if line.is_stray or not lines.split_name_value(line.text)
         ]
 
     def set(self, name, value):
@@ -95,16 +93,17 @@ class MainCf(lines.Document):
             self.remove(name)
             return
         value = to_value(name, value)
-        same_name = [line for found, _, line in self._assignments() if found == name]
+        same_name = self._lines.get(name)
         if not same_name:
-            self.append(f"{name} = {value}".rstrip(lines.SPACE))
+            self._lines[name] = [self.append(f"{name} = {value}".rstrip(lines.SPACE))]
             return
         *dead, line = same_name
-        if value in (_split(line.text)[1], (_split(line.folded) or (None, None))[1]):
+        if value in (_value(line.text), _value(line.folded)):
             return
         self._rewrite(line, name, value)
         for duplicate in dead:
             self.delete(duplicate)
+        self._lines[name] = [line]
 
     def remove(self, name):
         """Take out a parameter, so that Postfix's default holds. Comment lines stay.
@@ -114,16 +113,23 @@ class MainCf(lines.Document):
 
         Raises ValueError for an impossible name, unless the file has it all the same.
         """
-        same_name = [line for found, _, line in self._assignments() if found == name]
-        if not same_name:
+        if name not in self._lines:
             lines.check_name(name)
-        for line in same_name:
+        for line in self._lines.pop(name, ()):
             self.delete(line)
+
+    @functools.cached_property
+    def _lines(self):
+        """The lines that set each parameter, by its name; edits keep it up to date."""
+        found = {}
+        for name, _, line in self._assignments():
+            found.setdefault(name, []).append(line)
+        return found
 
     def _assignments(self):
         found = []
         for line in self.logical_lines():
-            pair = None if line.is_stray else _split(line.text)
+            pair = None if line.is_stray else lines.split_name_value(line.text)
             if pair:
                 found.append((*pair, line))
         return found
@@ -155,10 +161,18 @@ def plan(text, wanted):
     before = conf.as_dict()
     for name, value in wanted.items():
         conf.set(name, value)
+    new = str(conf)
+    if new == text:
+        return {}, text
     after = conf.as_dict()
     changes = {
         name: {"old": before.get(name), "new": after.get(name)}
         for name in wanted
         if before.get(name) != after.get(name)
     }
-    return changes, str(conf)
+    return changes, new
+
+
+def _value(text):
+    pair = lines.split_name_value(text)
+    return pair[1] if pair else None

@@ -6,6 +6,7 @@ An entry as a dictionary has the keys ``command``, ``private``, ``unprivileged``
 ``wakeup``, ``process_limit``, ``options`` (name to value, in order) and ``args`` (further words).
 """
 
+import functools
 import os
 import re
 
@@ -76,7 +77,7 @@ class MasterCf(lines.Document):
         Raises ValueError.
         """
         service, kind = check_key(key)
-        same_key = [(entry, line) for entry, line in self._parsed() if entry.key == key]
+        same_key = self._by_key.get(key, [])
         old = same_key[-1][0].as_dict() if same_key else None
         new = merge(key, old, fields)
         if new == old:
@@ -87,11 +88,13 @@ class MasterCf(lines.Document):
             columns = " ".join(f"{new[name]:<7}" for name in masterentry.COLUMNS)
             line = self.append(f"{service:<9} {kind:<5} {columns} {new['command']}")
         raw = masterentry.edited(masterentry.Entry(line), new, self.eol)
-        if masterentry.Entry(lines.LogicalLine(raw)).as_dict() != new:
+        entry = masterentry.Entry(lines.LogicalLine(raw))
+        if entry.as_dict() != new:
             raise ValueError(f"{key}: cannot be edited safely as it stands; mend it by hand first")
         line.raw = raw
         for _, duplicate in same_key[:-1]:
             self.delete(duplicate)
+        self._by_key[key] = [(entry, line)]
 
     def remove(self, key):
         """Take out an entry with its continuation lines. Comment lines stay.
@@ -101,11 +104,18 @@ class MasterCf(lines.Document):
 
         Raises ValueError for an impossible key, unless the file has it all the same.
         """
-        same_key = [line for entry, line in self._parsed() if entry.key == key]
-        if not same_key:
+        if key not in self._by_key:
             check_key(key)
-        for line in same_key:
+        for _, line in self._by_key.pop(key, ()):
             self.delete(line)
+
+    @functools.cached_property
+    def _by_key(self):
+        """The entries of each key with their lines; edits keep it up to date."""
+        found = {}
+        for entry, line in self._parsed():
+            found.setdefault(entry.key, []).append((entry, line))
+        return found
 
     def _parsed(self):
         found = []
@@ -139,13 +149,15 @@ def check_key(key):
     service, slash, kind = key.rpartition("/") if isinstance(key, str) else ("", "", "")
     if not slash or kind not in masterentry.TYPES:
         raise ValueError(
-            f"{lines.shown(key)}: takes service/type, the type being one of {', '.join(masterentry.TYPES)}"
+            f"{lines.shown(key)}: takes service/type, "
+            f"the type being one of {', '.join(masterentry.TYPES)}"
             + lines.nearest(kind, masterentry.TYPES)
         )
     if kind == "inet":
         if not _HOST_PORT.fullmatch(service):
             raise ValueError(
-                f"{key}: got the service {lines.shown(service)}; takes port, host:port or [IPv6 address]:port"
+                f"{key}: got the service {lines.shown(service)}; "
+                "takes port, host:port or [IPv6 address]:port"
             )
     elif not _PATHNAME.fullmatch(service):
         raise ValueError(
@@ -285,13 +297,16 @@ def plan(text, wanted):
             raise ValueError(
                 f"{key}: got {lines.shown(fields)}; takes a dictionary of fields, or null"
             )
+    new = str(conf)
+    if new == text:
+        return {}, text
     after = conf.entries()
     changes = {
         key: {"old": before.get(key), "new": after.get(key)}
         for key in wanted
         if before.get(key) != after.get(key)
     }
-    return changes, str(conf)
+    return changes, new
 
 
 def _command(key, value):

@@ -21,6 +21,7 @@ COLUMNS = {
     "process_limit": (re.compile(r"[0-9]+|-"), "a number or -"),
 }
 BLANKS = " \t\r\n"
+_UNBRACED = re.compile(f"[^{BLANKS}]+")
 
 # Marks deleted text until the line it stood on is tidied up. An entry that holds one of its own is
 # not edited.
@@ -156,6 +157,8 @@ def _tokens(mask):
     """Split an entry's mask into words; only blanks outside braces part them."""
     found, start, level = [], None, 0
     mask = mask.partition("\0")[0].rstrip(BLANKS)
+    if "{" not in mask:
+        return [_Token(*word.span(), word.group()) for word in _UNBRACED.finditer(mask)]
     for index, char in enumerate(mask + " "):
         if char in BLANKS and (level == 0 or index == len(mask)):
             if start is not None:

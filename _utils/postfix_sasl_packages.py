@@ -1,5 +1,14 @@
 """Debian packages that should be installed."""
 
+import glob
+import re
+
+_DPKG = "/var/lib/dpkg"
+# A package that is on hold counts; one that is unpacked and not configured does not.
+_INSTALLED = re.compile(
+    r"^Package: (?P<name>\S+)\n(?:.+\n)*?Status: \S+ ok installed$", re.MULTILINE
+)
+
 
 class Packages:
     """Packages by name: a thing with changes and apply.
@@ -17,18 +26,14 @@ class Packages:
 
     def changes(self):
         """Return the packages that are missing."""
-        installed = self.salt["pkg.list_pkgs"]()
         return {
-            f"package {name}": {"old": None, "new": "installed"}
-            for name in self.names
-            if name not in installed
+            f"package {name}": {"old": None, "new": "installed"} for name in self._missing()
         }
 
     def apply(self):
         """Install what is missing; raise RuntimeError with what apt said where that fails."""
         self.before_installing()
-        installed = self.salt["pkg.list_pkgs"]()
-        missing = [name for name in self.names if name not in installed]
+        missing = self._missing()
         error = self._install(missing, refresh=False)
         if error:
             # Package lists may be missing or out of date; only then is it worth fetching them.
@@ -41,9 +46,29 @@ class Packages:
             self.salt["pkg.install"](pkgs=names, refresh=refresh)
         except Exception as failed:  # pkg.install raises what the package manager made of it
             return _last_lines(str(failed))
-        installed = self.salt["pkg.list_pkgs"]()
-        missing = [name for name in names if name not in installed]
+        missing = self._missing()
         return f"{', '.join(missing)} still missing" if missing else ""
+
+    def _missing(self):
+        present = installed()
+        if present is None:
+            present = self.salt["pkg.list_pkgs"]()
+        return [name for name in self.names if name not in present]
+
+
+def installed(directory=_DPKG):
+    """Return the names of all installed packages, read from dpkg's *directory*.
+
+    None where the file does not tell: there is none, or dpkg was interrupted and has not merged
+    its journal into it. To ask dpkg-query takes twenty times as long.
+    """
+    if glob.glob(f"{directory}/updates/[0-9]*"):
+        return None
+    try:
+        with open(f"{directory}/status", encoding="utf-8", errors="replace") as status:
+            return {match["name"] for match in _INSTALLED.finditer(status.read())}
+    except FileNotFoundError:
+        return None
 
 
 def _last_lines(text, count=5):

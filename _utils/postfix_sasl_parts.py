@@ -32,8 +32,15 @@ class Host:
         self.salt, self.context = salt, context
 
     def fresh(self, path):
-        """Return whether there was no file *path*, one of _MARKS, when this run began."""
-        return path in self.context.get(self._MISSING, ()) or not os.path.exists(path)
+        """Return whether there was no file *path*, one of _MARKS, when this run began.
+
+        Asked once for each: the context of a minion that does not fork outlives the run.
+        """
+        missing = self.context.get(self._MISSING, [])
+        if path in missing:
+            missing.remove(path)
+            return True
+        return not os.path.exists(path)
 
     def remember_fresh(self):
         """Note, before the packages come, which of their files are not there."""

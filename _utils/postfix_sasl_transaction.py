@@ -161,9 +161,7 @@ def _in_force(name, main, default):
     """Return the words of a parameter's value with the parameters it names filled in."""
     value = main.get(name, default)
     for _ in range(10):
-        filled = re.sub(
-            r"\$\{?(\w+)\}?", lambda match: main.get(match[1], f"<{match[1]}>"), value
-        )
+        filled = re.sub(r"\$\{?(\w+)\}?", lambda match: main.get(match[1], f"<{match[1]}>"), value)
         if filled == value:
             break
         value = filled

@@ -34,7 +34,10 @@ def expectations(main, entries, mechanisms):
             continue
         options = {**main, **fields["options"]}
         # A proxy, or a client that may pass, would be needed to hear an answer there.
-        if options.get("smtpd_upstream_proxy_protocol") or options.get("smtpd_delay_reject") == "no":
+        if (
+            options.get("smtpd_upstream_proxy_protocol")
+            or options.get("smtpd_delay_reject") == "no"
+        ):
             continue
         expected = _expected(options, mechanisms)
         tls = {"implicit": "implicit", "none": "none"}.get(expected["tls"], "starttls")
@@ -111,7 +114,7 @@ def _once(main, wanted, daemon):
     )
     return [
         f"{key}: {text}"
-        for (key, _address, _port, _tls, expected), result in zip(wanted, results)
+        for (key, _address, _port, _tls, expected), result in zip(wanted, results, strict=True)
         for text in postfix_sasl_probe.checks(result, expected)
     ]
 

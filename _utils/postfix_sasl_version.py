@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "9bec9ce026a98109"
+VERSION = "d514b4e67840937e"

@@ -62,7 +62,9 @@ def test_main_and_master_win_over_what_is_derived(host):
     entry = host.run("postconf", "-M", "submission/inet").stdout
     assert "syslog_name=mine" in entry and entry.split()[6] == "7"
     assert host.apply(
-        pillar={"master": {"backup/unix": None, "submission/inet": {"options": {"syslog_name": None}}}}
+        pillar={
+            "master": {"backup/unix": None, "submission/inet": {"options": {"syslog_name": None}}}
+        }
     ).succeeded
     assert host.run("postconf", "-M", "backup/unix").stdout == ""
     assert "syslog_name" not in host.run("postconf", "-M", "submission/inet").stdout

@@ -13,7 +13,9 @@ TAKE_PORT = (
 
 def configuration(host):
     """Return what Postfix reads."""
-    command = "cat /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/sasl/*; ls -A /etc/postfix"
+    command = (
+        "cat /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/sasl/*; ls -A /etc/postfix"
+    )
     return host.run("sh", "-c", command).stdout
 
 
