@@ -154,6 +154,4 @@ def _rendered(url, saltenv):
     try:
         return json.loads(rendered)
     except (TypeError, ValueError) as error:
-        raise CommandExecutionError(
-            f"settings: {url} does not render to JSON: {error}"
-        ) from None
+        raise CommandExecutionError(f"settings: {url} does not render to JSON: {error}") from None

@@ -26,9 +26,7 @@ class Packages:
 
     def changes(self):
         """Return the packages that are missing."""
-        return {
-            f"package {name}": {"old": None, "new": "installed"} for name in self._missing()
-        }
+        return {f"package {name}": {"old": None, "new": "installed"} for name in self._missing()}
 
     def apply(self):
         """Install what is missing; raise RuntimeError with what apt said where that fails."""

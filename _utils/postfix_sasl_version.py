@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "d514b4e67840937e"
+VERSION = "7f57f27d4d47bd93"

@@ -1,0 +1,1 @@
+"""How fast the formula is, measured on throwaway hosts; see bin/bench."""
