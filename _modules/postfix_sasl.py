@@ -1,5 +1,6 @@
 """The postfix_sasl formula on one host: check its pillar, apply a part of it, see what it does."""
 
+import contextlib
 import json
 import subprocess
 
@@ -7,14 +8,18 @@ import postfix_sasl_current
 
 __version__ = postfix_sasl_current.version()
 
+import postfix_sasl_clean
+import postfix_sasl_export
 import postfix_sasl_parts
 import postfix_sasl_probe
 import postfix_sasl_settings
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "postfix_sasl"
-__func_alias__ = {"apply_": "apply"}
+__func_alias__ = {"apply_": "apply", "remove_": "remove"}
 
+# What the formula's own states hand over: the pillar of this host.
+PILLAR = "salt://postfix_sasl/files/settings.json.jinja"
 PORTS = (25, 587, 465)
 FETCHMAIL_PORT = 40025
 
@@ -111,14 +116,102 @@ def apply_(part, settings=None, test=False, saltenv="base"):
             f"part: got {part!r}; it takes one of {', '.join(postfix_sasl_parts.PARTS)}"
         )
     checked = _checked(settings, saltenv)
+    with _errors(part):
+        host = postfix_sasl_parts.Host(__salt__, __context__)
+        return _done(postfix_sasl_parts.part(part, checked, host), test)
+
+
+def remove_(settings=PILLAR, test=False, saltenv="base"):
+    """
+    Take the formula off this host: parameters and entries back to what Debian ships, files,
+    services and registrations of the formula gone. Packages stay, and Postfix goes on running.
+
+    settings
+        The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
+        renders to it: it tells which parameters and entries were declared. Without it this
+        host's pillar.
+    test
+        True to report what would change, and change nothing.
+    saltenv
+        Where to find the template.
+
+    Returns what ``postfix_sasl.apply`` returns. Raises CommandExecutionError.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postfix_sasl.remove test=True
+    """
+    checked = _checked(settings, saltenv)
+    with _errors("remove"):
+        host = postfix_sasl_parts.Host(__salt__, __context__)
+        return _done(postfix_sasl_clean.removal(checked, host), test)
+
+
+def drift(settings=PILLAR, saltenv="base"):
+    """
+    Say how this host differs from what its pillar asks for; change nothing.
+
+    settings
+        The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
+        renders to it. Without it this host's pillar.
+    saltenv
+        Where to find the template.
+
+    Returns ``{"drifted": bool, "changes": {thing: {"old", "new"}}}``, with secrets hidden. Raises
+    CommandExecutionError.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postfix_sasl.drift
+    """
+    checked, changes = _checked(settings, saltenv), {}
+    host = postfix_sasl_parts.Host(__salt__, __context__)
+    for part in postfix_sasl_parts.PARTS:
+        with _errors(part):
+            changes.update(postfix_sasl_parts.part(part, checked, host).changes())
+    return {"drifted": bool(changes), "changes": changes}
+
+
+def export():
+    """
+    Give the pillar that would make another host of this Debian release what this one is now,
+    whoever configured it.
+
+    What differs from what the formula makes of an empty pillar is in it: in the keys made for it
+    where there are such, in ``main`` and ``master`` otherwise. Passwords are not: where fetchmail
+    runs, add the section ``fetchmail`` by hand. Nor is what other files hold, such as
+    certificates and tables.
+
+    Returns ``{"postfix_sasl": {...}}``. Raises CommandExecutionError for a host without Postfix,
+    and for a configuration that the formula refuses, naming what it refuses.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt mail postfix_sasl.export --out=yaml
+    """
+    with _errors("export"):
+        return {"postfix_sasl": postfix_sasl_export.pillar_of_this_host()}
+
+
+def _done(part, test):
+    """Return what a Part changed, or would change, and its notes."""
+    changes = part.changes() if test else part.apply()
+    return {"changes": changes, "notes": part.notes()}
+
+
+@contextlib.contextmanager
+def _errors(label):
+    """Turn what can go wrong on a host into the error that Salt shows without a traceback."""
     try:
-        work = postfix_sasl_parts.part(
-            part, checked, postfix_sasl_parts.Host(__salt__, __context__)
-        )
-        changes = work.changes() if test else work.apply()
-        return {"changes": changes, "notes": work.notes()}
+        yield
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-        raise CommandExecutionError(f"{part}: {error}") from error
+        raise CommandExecutionError(f"{label}: {error}") from error
 
 
 def _checked(settings, saltenv):

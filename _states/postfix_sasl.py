@@ -47,11 +47,34 @@ def applied(name, part, settings=None):
             - part: saslauthd
             - settings: salt://postfix_sasl/files/settings.json.jinja
     """
+    return _called(name, part, "postfix_sasl.apply", part, settings=settings)
+
+
+def removed(name, settings=None):
+    """Take the formula off the host: what Debian ships comes back, and the packages stay.
+
+    name
+        Any label.
+    settings
+        The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
+        tells which parameters and entries were declared.
+
+    .. code-block:: yaml
+
+        postfix_sasl-clean-removed:
+          postfix_sasl.removed:
+            - settings: salt://postfix_sasl/files/settings.json.jinja
+    """
+    return _called(name, "clean", "postfix_sasl.remove", settings=settings)
+
+
+def _called(name, what, function, *args, **kwargs):
+    """Call an execution function that returns changes and notes; return the state's return."""
     test = __opts__["test"]
     try:
-        done = __salt__["postfix_sasl.apply"](part, settings=settings, test=test, saltenv=__env__)
+        done = __salt__[function](*args, **kwargs, test=test, saltenv=__env__)
     except SaltException as error:
         return postfix_sasl_ret.failed(name, str(error))
-    ret = postfix_sasl_ret.result(name, done["changes"], test, part)
+    ret = postfix_sasl_ret.result(name, done["changes"], test, what)
     ret["comment"] = "\n".join([ret["comment"], *done["notes"]])
     return ret

@@ -3,6 +3,7 @@
 import os
 
 import postfix_sasl_daemons
+import postfix_sasl_known
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
 import postfix_sasl_purge
@@ -13,6 +14,7 @@ import postfix_sasl_textfile
 import postfix_sasl_things
 import postfix_sasl_tls
 import postfix_sasl_transaction
+import postfix_sasl_validate
 
 DIRECTORY = "/etc/postfix"
 MAIN_CF = f"{DIRECTORY}/main.cf"
@@ -27,6 +29,10 @@ def main_cf(settings):
         **postfix_sasl_tls.parameters(settings),
         **settings["main"],
     }
+
+
+class Refused(RuntimeError):
+    """The new configuration would not work; the message says why, a line for each error."""
 
 
 class Configuration:
@@ -52,20 +58,17 @@ class Configuration:
         self.main_text = read_or_empty(MAIN_CF)
         self.master_text = read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
         self.entries = stock_or_current_entries(self.master_text)
-        self.wanted_main = main_cf(self.settings)
-        self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
-        self._purge()
+        self.notes = []
+        self.want()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.files = [
-            postfix_sasl_things.File(path, text)
-            for path, text in postfix_sasl_sasl.smtpd_conf_files(
-                self.settings, self.final_entries
-            ).items()
+            postfix_sasl_things.File(path, text) for path, text in self.sasl_files().items()
         ]
 
-    def _purge(self):
-        """Note, or have removed, what nobody declares."""
-        self.notes = []
+    def want(self):
+        """Work out ``wanted_main`` and ``wanted_entries``, and note what nobody declares."""
+        self.wanted_main = main_cf(self.settings)
+        self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
         purge = self.settings["purge"]
         if purge == "ignore":
             return
@@ -79,6 +82,10 @@ class Configuration:
         elif any(found):
             self.notes.append(postfix_sasl_purge.sentence(*found))
 
+    def sasl_files(self):
+        """Return ``{path: text, or None to remove it}`` of Cyrus SASL's configuration."""
+        return postfix_sasl_sasl.smtpd_conf_files(self.settings, self.final_entries)
+
     def changes(self):
         """Return ``{parameter, service/type, path or service: {"old", "new"}}``."""
         if self.fresh:
@@ -89,6 +96,8 @@ class Configuration:
             changes.update(self.running.changes())
         for file in self.files:
             changes.update(file.changes())
+        if changes:
+            self.check()
         if postfix_sasl_transaction.is_unfinished():
             changes["interrupted run"] = {"old": "unfinished", "new": "finished"}
         return changes
@@ -101,6 +110,31 @@ class Configuration:
         return {
             name: {"old": None, "new": value} for name, value in new.items() if value is not None
         }
+
+    def check(self):
+        """Refuse what Postfix would accept and then die of; note what is less than that.
+
+        Raises Refused with one line for each error. Nothing is touched.
+        """
+        candidate, before = self._candidates()
+        known = postfix_sasl_known.KnownThings.here() if before else None
+        declared = {*self.settings["main"], *self.settings["master"]}
+        found = postfix_sasl_validate.problems(candidate, known, before, declared)
+        errors = [str(problem) for problem in found if problem.severity == "error"]
+        if errors:
+            raise Refused("\n".join(["nothing was changed, since Postfix would fail:", *errors]))
+        self.notes += [f"warning: {problem}" for problem in found]
+
+    def _candidates(self):
+        """Return the new configuration and the present one, None where there is none yet."""
+        if not self.main_text:
+            main = {name: value for name, value in self.wanted_main.items() if value is not None}
+            return postfix_sasl_validate.Candidate(main, self.final_entries), None
+        texts = self.new_texts()
+        new = postfix_sasl_validate.Candidate.from_texts(
+            texts.pop(MAIN_CF), texts.pop(MASTER_CF), texts
+        )
+        return new, postfix_sasl_validate.Candidate.from_texts(self.main_text, self.master_text)
 
     def new_texts(self):
         """Return ``{path: text}`` of the files that Postfix should read; None for no file."""

@@ -5,12 +5,15 @@ and stays active whatever becomes of Postfix, and Debian's saslauthd script answ
 everything. The process itself is looked at instead.
 """
 
+import contextlib
 import glob
 import os
+import signal
 import subprocess
 import time
 
 _START_SECONDS = 15
+_STOP_SECONDS = 30
 _UNIT_DIRECTORIES = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
@@ -57,10 +60,12 @@ class Daemon:
 
     def enabled(self):
         """Return whether it starts at boot."""
-        links = f"/etc/rc2.d/S[0-9][0-9]{self.name}"
+        return bool(self._links())
+
+    def _links(self):
         if has_systemd():
-            links = f"/etc/systemd/system/*.wants/{self.name}.service"
-        return bool(glob.glob(links))
+            return glob.glob(f"/etc/systemd/system/*.wants/{self.name}.service")
+        return glob.glob(f"/etc/rc2.d/S[0-9][0-9]{self.name}")
 
     def enable(self):
         """Have it start at boot; raise DaemonError where that fails."""
@@ -73,15 +78,29 @@ class Daemon:
         if not self.enabled():
             raise DaemonError(f"{self.name} could not be enabled; {self.where_to_look()}")
 
+    def disable(self):
+        """Have it not start at boot, also where its unit or init script is gone already."""
+        if has_systemd():
+            self.salt["service.disable"](self.name)
+        else:
+            run(["/usr/sbin/update-rc.d", "-f", self.name, "remove"])
+        for link in self._links():
+            os.unlink(link)
+
     def start(self):
         """Start it and wait until it runs; raise DaemonError where it does not."""
         self.control("start")
         self.wait()
 
-    def restart(self):
-        """Stop it, start it and wait until it runs; raise DaemonError where it does not."""
-        self.control("restart")
-        self.wait()
+    def end(self):
+        """Stop it, also where something else has started it; raise DaemonError if it stays."""
+        self.control("stop")
+        pid = process_of(self.pid_file, self.program)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        if not wait_for(lambda: process_of(self.pid_file, self.program) is None, _STOP_SECONDS):
+            raise DaemonError(f"{self.name} does not stop; {self.where_to_look()}")
 
     def control(self, action, unit=None):
         """Tell the unit, or the init script, to *action*; what comes of it is seen by running()."""
@@ -220,13 +239,13 @@ class Service:
         due = [file for file in self.files if file.changes()]
         if due and not has_systemd():
             # An init script finds the process by what the files say now.
-            self.daemon.control("stop")
+            self.daemon.end()
         for file in due:
             file.apply()
         if due and has_systemd():
             self.daemon.salt["service.systemctl_reload"]()
             # Even if it seems not to run: it may, with other paths than the new files have.
-            self.daemon.control("restart")
+            self.daemon.end()
         self.running.apply()
 
 

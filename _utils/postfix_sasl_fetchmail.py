@@ -1,13 +1,21 @@
 """fetchmail, handing its mail to Postfix's own listener for it: its configuration and daemon."""
 
+import os
+import re
+
+import postfix_sasl_absent
 import postfix_sasl_daemons
 import postfix_sasl_sasl
+import postfix_sasl_textfile
 import postfix_sasl_things
 
 PROGRAM = "/usr/bin/fetchmail"
 USER, GROUP = "fetchmail", "nogroup"
 # The one of Debian's init script, so that the daemon is there once whichever script starts it.
 _PID_FILE = "/run/fetchmail/fetchmail.pid"
+_UNIT_FILE = "/etc/systemd/system/fetchmail.service"
+_INIT_FILE = "/etc/init.d/fetchmail-postfix"
+_RCFILE = re.compile(r" --fetchmailrc (\S+)")
 
 # It stands in for Debian's own service of that name, which is an init script that reports
 # "active" without running anything, or a unit that starts even without fetchmailrc.
@@ -92,11 +100,12 @@ def things(settings, salt, fresh):
         Whether the program was not there before this run.
     """
     if not settings["fetchmail:enabled"]:
-        return []
+        return removal(settings, salt)
     rcfile = settings["fetchmail:rcfile"]
     rc = postfix_sasl_things.File(rcfile, rc_text(settings), USER, GROUP, 0o600, secret=True)
     systemd = postfix_sasl_daemons.has_systemd()
-    name = "fetchmail" if systemd else "fetchmail-postfix"
+    starter_path = _UNIT_FILE if systemd else _INIT_FILE
+    name = _service_name(starter_path)
     fields = {
         "name": name,
         "program": PROGRAM,
@@ -109,12 +118,32 @@ def things(settings, salt, fresh):
     }
     if systemd:
         text = postfix_sasl_sasl.MANAGED + _UNIT.format(**fields)
-        starter = postfix_sasl_things.File(f"/etc/systemd/system/{name}.service", text)
+        starter = postfix_sasl_things.File(starter_path, text)
     else:
         text = _INIT_SCRIPT.format(**fields)
-        starter = postfix_sasl_things.File(f"/etc/init.d/{name}", text, mode=0o755)
+        starter = postfix_sasl_things.File(starter_path, text, mode=0o755)
     daemon = postfix_sasl_daemons.Daemon(salt, name, _PID_FILE, "fetchmail")
     return [postfix_sasl_daemons.Service([rc, starter], daemon, fresh)]
+
+
+def removal(settings, salt):
+    """Return what is left of our daemon, as things; nothing where there is nothing of ours."""
+    starters = postfix_sasl_absent.ours(_UNIT_FILE, _INIT_FILE)
+    rcfiles = [settings["fetchmail:rcfile"]]
+    for starter in starters:
+        rcfiles += _RCFILE.findall(postfix_sasl_textfile.read(starter))
+    rcfiles = postfix_sasl_absent.ours(*dict.fromkeys(rcfiles))
+    things = []
+    for starter in starters:
+        name = _service_name(starter)
+        daemon = postfix_sasl_daemons.Daemon(salt, name, _PID_FILE, "fetchmail")
+        things.append(postfix_sasl_absent.Daemon(daemon))
+        things.append(postfix_sasl_absent.Files(name, [starter]))
+    return [*things, *(postfix_sasl_things.File(path, None) for path in rcfiles)]
+
+
+def _service_name(starter):
+    return os.path.basename(starter).removesuffix(".service")
 
 
 def rc_text(settings):

@@ -99,16 +99,20 @@ def _saslauthd(settings, host):
     current = postfix_sasl_config.current_entries()
     wanted = postfix_sasl_services.entries(settings, current)
     entries = postfix_sasl_services.merged(current, wanted)
-    group = f"group {postfix_sasl_saslauthd.GROUP}"
+    things = postfix_sasl_saslauthd.things(settings, host.salt, entries)
+    return Part(things, reload_for_group(host))
 
-    def reload_for_new_group(changes):
+
+def reload_for_group(host):
+    """Return what a Part does ``afterwards`` so that Postfix notices a change of its groups."""
+
+    def reload(changes):
         # master(8) looks groups up for each process it starts; those it has keep the old ones.
         postfix = postfix_sasl_daemons.Postfix(host.salt)
-        if group in changes and postfix.running():
+        if f"group {postfix_sasl_saslauthd.GROUP}" in changes and postfix.running():
             postfix.reload()
 
-    things = postfix_sasl_saslauthd.things(settings, host.salt, entries)
-    return Part(things, reload_for_new_group)
+    return reload
 
 
 def _pam(settings, host):

@@ -1,14 +1,18 @@
 """The saslauthd instance that answers Postfix: its files, its directory, and it running."""
 
 import os
+import re
 
+import postfix_sasl_absent
 import postfix_sasl_daemons
 import postfix_sasl_sasl
 import postfix_sasl_services
+import postfix_sasl_textfile
 import postfix_sasl_things
 
 GROUP = "sasl"
 DIRECTORY_MODE = 0o710
+_DEBIANS_OWN = "/run/saslauthd"
 
 # Debian's init script asks start-stop-daemon for a process of this NAME before it starts another;
 # any name but the program's own would never be found, and a second copy be started.
@@ -110,6 +114,17 @@ status)
 esac
 """
 
+_FILES = (
+    "/etc/default/saslauthd-*",
+    "/etc/systemd/system/saslauthd-*.service",
+    "/etc/init.d/saslauthd-*",
+)
+# The socket's directory, as each of these files names it.
+_DIRECTORY = re.compile(
+    r'^(?:OPTIONS="(?:.* )?-m ([^" ]+)"|PIDFile=(\S+)/saslauthd\.pid|directory=(\S+))$',
+    re.MULTILINE,
+)
+
 
 class Saslauthd(postfix_sasl_daemons.Daemon):
     """The instance: running means that it has its socket, too."""
@@ -184,3 +199,39 @@ def defaults_text(settings, directory, systemd):
         threads=settings["saslauthd:threads"],
         options=f"{cache}-m {directory}",
     )
+
+
+def removal(salt):
+    """Return what is left of instances of ours, as things; nothing where there are none.
+
+    The host tells what there is, since the pillar may have changed. The files go last: they say
+    that the rest is ours.
+    """
+    stopping, files = [], []
+    for name, paths in _instances().items():
+        files.append(postfix_sasl_absent.Files(name, paths))
+        for directory in dict.fromkeys(filter(None, map(_directory, paths))):
+            daemon = postfix_sasl_daemons.Daemon(
+                salt, name, f"{directory}/saslauthd.pid", "saslauthd"
+            )
+            stopping.append(postfix_sasl_absent.Daemon(daemon))
+            if os.path.realpath(directory) != _DEBIANS_OWN:
+                stopping.append(postfix_sasl_absent.StatOverride(directory))
+                stopping.append(postfix_sasl_absent.SocketDirectory(directory))
+    if files:
+        stopping.append(postfix_sasl_absent.Membership("postfix", GROUP, salt))
+    return stopping + files
+
+
+def _instances():
+    """Return ``{service name: [path, ...]}`` of the files that are ours."""
+    found = {}
+    for path in postfix_sasl_absent.ours(*_FILES):
+        name = os.path.basename(path).removesuffix(".service")
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _directory(path):
+    match = _DIRECTORY.search(postfix_sasl_textfile.read(path))
+    return next(filter(None, match.groups()), None) if match else None

@@ -21,7 +21,7 @@ _NAMES = {
 # A second SASL configuration, for smtpd processes on the other side of the chroot.
 UNCHROOTED_SASL_PATH = "smtpd-unchrooted"
 
-_FETCHMAIL_SYSLOG_NAME = "postfix/fetchmail"
+FETCHMAIL_SYSLOG_NAME = "postfix/fetchmail"
 _AUTHENTICATED_ONLY = "permit_sasl_authenticated,reject"
 
 
@@ -44,7 +44,7 @@ def entries(settings, current):
         ("smtps", SMTPS_PORT, _smtps_options()),
     ):
         options.update(settings[f"services:{name}:options"])
-        wanted.update(dict.fromkeys(_on_port(port, current)))
+        wanted.update(dict.fromkeys(on_port(port, current)))
         if settings[f"services:{name}:enabled"]:
             for key in _keys_for(port, current, master):
                 wanted[key] = _instead(key, _listener(settings, options), current)
@@ -107,7 +107,7 @@ def merged(current, wanted):
 
 
 def _smtp(wanted, settings, current):
-    existing = _on_port(SMTP_PORT, current)
+    existing = on_port(SMTP_PORT, current)
     wanted.update(dict.fromkeys(existing))
     for key in _keys_for(SMTP_PORT, current, settings["master"]):
         old = _predecessor(key, current)
@@ -185,11 +185,11 @@ def _keys_for(port, current, master):
     addresses may share a port. The pillar's names come first, then those that master.cf has. A
     null in the pillar is meant for the entry, whichever of the port's names it has.
     """
-    declared = _on_port(port, master)
+    declared = on_port(port, master)
     named = [key for key in declared if master[key] is not None]
     refused = {_address(key) for key in declared if key not in named}
     kept = list(named)
-    for key in _on_port(port, current):
+    for key in on_port(port, current):
         is_taken = any(clash(key, other) for other in named)
         if not is_taken and _address(key) not in refused | {_address(other) for other in kept}:
             kept.append(key)
@@ -198,7 +198,8 @@ def _keys_for(port, current, master):
     return kept
 
 
-def _on_port(port, keys):
+def on_port(port, keys):
+    """Return those of the *keys* that listen on *port*."""
     return [key for key in keys if endpoint(key) and endpoint(key)[1] == port]
 
 
@@ -239,14 +240,14 @@ def _one_name_each(wanted, current, master):
 def _fetchmail(wanted, settings, current):
     key = fetchmail_key(settings)
     for other, fields in current.items():
-        is_old = endpoint(other) and fields["options"].get("syslog_name") == _FETCHMAIL_SYSLOG_NAME
+        is_old = endpoint(other) and fields["options"].get("syslog_name") == FETCHMAIL_SYSLOG_NAME
         if is_old or has_same_place(key, other):
             wanted[other] = None
     if not settings["services:fetchmail:enabled"]:
         return
     address = settings["services:fetchmail:address"]
     options = {
-        "syslog_name": _FETCHMAIL_SYSLOG_NAME,
+        "syslog_name": FETCHMAIL_SYSLOG_NAME,
         "smtpd_tls_security_level": "none",
         "smtpd_sasl_auth_enable": "no",
         "mynetworks": f"127.0.0.0/8,{address}/32",

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "7f57f27d4d47bd93"
+VERSION = "0fcd4374aeab3a27"

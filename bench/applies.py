@@ -84,6 +84,8 @@ def _report(costs, data):
         tables.verdict("first apply, times as fast", first[PLAIN] / first[OURS], 5, most=False),
         tables.verdict("one change, times as fast", change[PLAIN] / change[OURS], 2, most=False),
     ]
+    beyond = change[OURS] - change[FLOOR]
+    bars.append(tables.verdict("no stall in it, seconds beyond the floor", beyond, 2))
     size = (
         f"Both do {len(data['main'])} parameters, {len(data['master'])} service entries, "
         f"{len(data['files'])} files and 2 services. The packages are there; the formula's first "

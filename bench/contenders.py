@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import postfix_sasl_config
+import postfix_sasl_settings
 from support import images, layers
 from support.host import SALT_CONFIG, Host, HostError
 from support.layers import FORMULA_DIRECTORIES
@@ -102,11 +104,11 @@ def recipe(host, changes):
     changes
         The changes of the formula's first run there.
     """
-    main = {name: each["new"] for name, each in changes.items() if isinstance(each["new"], str)}
+    main = postfix_sasl_config.main_cf(postfix_sasl_settings.check({}))
     master = {name: each["new"] for name, each in changes.items() if "/" in name[1:]}
     return {
         "packages": PACKAGES,
-        "main": {name: value for name, value in main.items() if name.isidentifier()},
+        "main": {name: value for name, value in main.items() if value is not None},
         "master": {key: fields for key, fields in master.items() if "command" in (fields or {})},
         "files": {path: host.read(path) for path in FILES},
     }

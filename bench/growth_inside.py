@@ -3,7 +3,8 @@
 usage: growth_inside.py MODULES ROUNDS
 
 MODULES is the formula's _utils. Everything is done for real, up to the moment when Postfix would
-be reloaded. Prints JSON: [{"parameters", "entries", "change", "seconds", "processes"}].
+be reloaded. Prints JSON: [{"parameters", "entries", "change", "seconds", "best",
+"processes"}].
 """
 
 import json
@@ -42,7 +43,10 @@ def pillar(parameters, entries, value, first=None):
             "private": "n",
             "command": "smtpd",
             "process_limit": value,
-            "options": {"smtpd_tls_security_level": "may", "smtpd_client_connection_limit": value},
+            "options": {
+                "smtpd_tls_security_level": "may",
+                "smtpd_client_connection_count_limit": value,
+            },
         }
     if first is not None:
         main[next(iter(main))] = first
@@ -121,6 +125,7 @@ def main(modules, rounds):
                     "entries": entries,
                     "change": change,
                     "seconds": statistics.median(seconds for seconds, _ in runs),
+                    "best": min(seconds for seconds, _ in runs),
                     "processes": max(count for _, count in runs),
                 }
                 for (parameters, entries, change), runs in found.items()

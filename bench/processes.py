@@ -32,7 +32,7 @@ def measure():
             NAMES[sls],
             started,
             programs.total(),
-            " ".join(sorted((programs - floor_programs).elements())) or "-",
+            ", ".join(f"{count} {name}" for name, count in (programs - floor_programs).items()),
         )
         for sls, (started, programs) in found.items()
     ]

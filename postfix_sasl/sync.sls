@@ -1,13 +1,16 @@
 {#- Custom modules reach a minion only by a sync. It is done here where it is due, and costs
     nothing where it isn't: only the mark in the synced file is looked at. Looking for a function
-    instead would make the loader remember that there is none. #}
+    instead would make the loader remember that there is none. The state below reloads what this
+    run has loaded, and tells a minion that forks for each job; a refresh besides would take
+    longer than all the rest. #}
 {%- from "postfix_sasl/version.jinja" import version %}
 {%- set mark = opts["extension_modules"] ~ "/utils/postfix_sasl_version.py" %}
 {%- if not salt["file.file_exists"](mark) or version not in salt["file.read"](mark) %}
-{%- do salt["saltutil.sync_all"](saltenv=saltenv) %}
+{%- set forks = opts.get("multiprocessing", true) %}
+{%- do salt["saltutil.sync_all"](saltenv=saltenv, refresh=not forks) %}
 
 postfix_sasl-sync-modules:
   test.nop:
-    - reload_modules: true
+    - force_reload_modules: true
     - order: first
 {%- endif %}

@@ -1,16 +1,9 @@
 """The execution module dpkg_statoverride, with the real dpkg-statoverride."""
 
-import os
-import shutil
 import subprocess
 
 import pytest
 from salt.exceptions import CommandExecutionError
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("dpkg-statoverride"),
-    reason="only root on Debian may give files away",
-)
 
 
 @pytest.fixture

@@ -52,16 +52,16 @@ def test_a_second_apply_has_nothing_to_do(machine):
 
 
 def test_a_pillar_file(machine):
-    machine.write("/root/pillar.yaml", "postfix_sasl:\n  main: {message_size_limit: 7777777}\n")
-    run = machine.run(APPLY, "--pillar", "/root/pillar.yaml", timeout=120)
+    machine.write("/var/tmp/pillar.yaml", "postfix_sasl:\n  main: {message_size_limit: 7777777}\n")
+    run = machine.run(APPLY, "--pillar", "/var/tmp/pillar.yaml", timeout=120)
     assert "message_size_limit: (none) → 7777777" in run.stdout
     with machine.network():
         assert mail.ehlo(25)["SIZE"] == ["7777777"]
 
 
 def test_a_bad_pillar_file_is_one_line_and_no_change(machine):
-    machine.write("/root/bad.yaml", "postfix_sasl:\n  tls: {mod: may}\n")
-    run = machine.run(APPLY, "--pillar", "/root/bad.yaml", check=False, timeout=120)
+    machine.write("/var/tmp/bad.yaml", "postfix_sasl:\n  tls: {mod: may}\n")
+    run = machine.run(APPLY, "--pillar", "/var/tmp/bad.yaml", check=False, timeout=120)
     assert run.returncode == 1
     (line,) = [line for line in run.stdout.splitlines() if "postfix_sasl:tls:mod:" in line]
     assert "unknown key" in line and "postfix_sasl:tls:mode" in line

@@ -143,11 +143,11 @@ class TestTheConfiguration:
     def test_passwords_are_in_no_report_and_no_log(self, mail_server):
         result = mail_server.salt(
             "state.apply",
-            *("postfix_sasl", "--log-file=/root/salt.log", "--log-file-level=all"),
+            *("postfix_sasl", "--log-file=/var/log/salt.log", "--log-file-level=all"),
             pillar=PILLAR,
         )
         assert_fetches(mail_server)
-        report, log = json.dumps(result), mail_server.read("/root/salt.log")
+        report, log = json.dumps(result), mail_server.read("/var/log/salt.log")
         assert RCFILE in report
         assert "[DEBUG" in log
         assert not [piece for piece in PIECES if piece in report or piece in log]

@@ -94,6 +94,19 @@ class TestInterfaces:
         assert "0.0.0.0:587" not in host.run("ss", "-Hltn").stdout
 
 
+def test_what_only_shows_when_a_client_asks_is_taken_back(host):
+    """A mail filter that isn't there: Postfix runs, and sends every client away."""
+    before = configuration(host)
+    filters = {"smtpd_milters": "inet:127.0.0.1:9", "milter_default_action": "tempfail"}
+    run = host.apply(pillar={"main": filters})
+    (message,) = [text for text in run.failures if not text.startswith("One or more")]
+    assert "was taken back" in message and "smtp/inet" in message
+    assert "The mail log says:" in message and "connect to Milter service" in message
+    assert configuration(host) == before
+    assert_works(host)
+    assert host.apply(test=True).changes == {}
+
+
 @pytest.mark.parametrize(
     "deadly",
     [
@@ -106,12 +119,16 @@ class TestInterfaces:
     ],
     ids=["port name", "address", "host name", "no mechanism", "TLS level", "interface"],
 )
-def test_what_kills_postfix_is_taken_back(host, deadly):
+def test_what_kills_postfix_is_refused_before_anything_is_in_place(host, deadly):
     before = configuration(host)
-    run = host.apply(pillar=deadly)
-    assert not run.succeeded
-    assert "Traceback" not in str(run)
+    pid = host.read("/var/spool/postfix/pid/master.pid")
+    for run in (host.apply(pillar=deadly, test=True), host.apply(pillar=deadly)):
+        assert not run.succeeded
+        (message,) = [text for text in run.failures if not text.startswith("One or more")]
+        assert message.startswith("config: nothing was changed, since Postfix would fail:\n")
+        assert "Traceback" not in message
     assert configuration(host) == before
+    assert host.read("/var/spool/postfix/pid/master.pid") == pid
     assert_works(host)
     assert host.apply(test=True).changes == {}
 

@@ -204,14 +204,21 @@ class Host(Network):
 
     @classmethod
     def boot(cls, release: str, systemd: bool = True, layers=()) -> Host:
-        """Boot a fresh host; `layers` are results of `snapshot`, the lowest first."""
-        host = cls(release, systemd, layers)
-        try:
-            host._start()
-        except BaseException:
-            host.stop()
-            raise
-        return host
+        """Boot a fresh host; `layers` are results of `snapshot`, the lowest first.
+
+        On a machine with far more to do than it has processors one boot in hundreds hangs, with
+        nothing on the console; such a host is thrown away and another one booted, once.
+        """
+        for last in (False, True):
+            host = cls(release, systemd, layers)
+            try:
+                host._start()
+                return host
+            except BaseException as error:
+                host.stop()
+                if last or not isinstance(error, HostError):
+                    raise
+        raise AssertionError("unreachable")
 
     def __enter__(self) -> Host:
         return self
@@ -320,7 +327,7 @@ class Host(Network):
         return None
 
     def _inside_keeper(self, name: str) -> Path:
-        return Path(f"/proc/{self.pid}/root/run/postfix_sasl_host") / name
+        return Path(f"/proc/{self.pid}/root", "run/postfix_sasl_host", name)
 
     # -- use ------------------------------------------------------------------------------------
 

@@ -1,0 +1,181 @@
+"""A server's certificate and key: there, readable, of one pair, and in date.
+
+smtpd(8) starts with a certificate it cannot use and only logs "disabling TLS support": STARTTLS
+is then offered to nobody, or answered with an error, and with smtpd_tls_auth_only there are no
+logins. An expired one is served as it is; clients turn away.
+
+PEM is RFC 7468; the dates are taken from the DER inside by RFC 5280 section 4.1, since Python's
+ssl module tells them only of a certificate that it has verified.
+"""
+
+import base64
+import binascii
+import datetime
+import os
+import re
+import ssl
+import stat
+
+_PEM = re.compile(
+    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL | re.ASCII
+)
+_SOON = datetime.timedelta(days=7)
+
+_SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
+_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
+
+
+class _Broken(ValueError):
+    """These bytes are no certificate."""
+
+
+class _Encrypted(Exception):
+    """The key wants a pass phrase."""
+
+
+def problems(certificate, key):
+    """Check a certificate file and the file of its key.
+
+    certificate, key
+        Paths; they may be the same.
+
+    Returns a list of ``(is_error, text)``, with the most telling one first. A file that only
+    this process may not read is not judged.
+    """
+    found = [text for path in dict.fromkeys((certificate, key)) if (text := _unreadable(path))]
+    if found:
+        return [(True, text) for text in found]
+    if not (_may_read(certificate) and _may_read(key)):
+        return []
+    found = _dates(certificate)
+    mismatch = _mismatch(certificate, key)
+    if mismatch:
+        found.insert(0, (True, mismatch))
+    if os.stat(key).st_mode & stat.S_IROTH:
+        text = f"{key} can be read by every user of this machine; chmod o-r {key}"
+        found.append((False, text))
+    return found
+
+
+def file_problems(path):
+    """Check a file that holds certificates, and perhaps keys, whose pairs are not known here.
+
+    path
+        The file.
+
+    Returns a list of ``(is_error, text)``.
+    """
+    text = _unreadable(path)
+    if text:
+        return [(True, text)]
+    return _dates(path, must_hold_one=False) if _may_read(path) else []
+
+
+def _unreadable(path):
+    """Say why nobody, not even root, could read a file; None where root can."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return f"{path} is not a file; it takes a file in PEM format"
+    except PermissionError:
+        return None
+    except OSError as error:
+        return f"{path}: {error.strerror}; put the file there, or correct the path"
+    return None
+
+
+def _may_read(path):
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _dates(path, must_hold_one=True):
+    with open(path, "rb") as file:
+        found = _PEM.search(file.read(1_000_000))
+    if not found:
+        text = f"{path} holds no certificate; it takes one in PEM format"
+        return [(True, text)] if must_hold_one else []
+    try:
+        start, end = validity(base64.b64decode(found[1]))
+    except (_Broken, binascii.Error):
+        return [(True, f"{path} holds a certificate that cannot be read; put a new one there")]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if now > end:
+        return [(True, f"{path} expired on {end:%Y-%m-%d}; put a new certificate there")]
+    if now < start:
+        text = f"{path} is valid only from {start:%Y-%m-%d %H:%M} UTC; is the clock right?"
+        return [(True, text)]
+    if now > end - _SOON:
+        return [(False, f"{path} expires on {end:%Y-%m-%d}; have a new certificate ready")]
+    return []
+
+
+def _mismatch(certificate, key):
+    """Say why OpenSSL does not take the two as a pair; None where it does."""
+
+    def no_pass_phrase():
+        raise _Encrypted
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # How strong it must be is for the configuration to say; this machine's own idea is not asked.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    try:
+        context.load_cert_chain(certificate, key, password=no_pass_phrase)
+    except _Encrypted:
+        return f"{key} wants a pass phrase, which Postfix cannot give; store the key without one"
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"{key} is not the key of {certificate}; put the two that belong together there"
+        reason = (error.reason or "no certificate and key in PEM format").replace("_", " ").lower()
+        return f"{certificate} and {key} cannot be used together: {reason}"
+    return None
+
+
+def validity(der):
+    """Read from when to when a certificate is valid.
+
+    der
+        The certificate's bytes.
+
+    Returns two moments. Raises ValueError for what is not a certificate.
+    """
+    _, whole, _ = _element(der, 0, _SEQUENCE)
+    _, body, _ = _element(whole, 0, _SEQUENCE)
+    at = 0
+    if body[:1] == bytes([_VERSION]):
+        at = _element(body, 0)[2]
+    at = _element(body, at, _INTEGER)[2]  # serial number
+    at = _element(body, at, _SEQUENCE)[2]  # signature algorithm
+    at = _element(body, at, _SEQUENCE)[2]  # issuer
+    _, dates, _ = _element(body, at, _SEQUENCE)
+    kind, start, at = _element(dates, 0)
+    start = _moment(kind, start)
+    kind, end, _ = _element(dates, at)
+    return start, _moment(kind, end)
+
+
+def _element(data, at, expected=None):
+    """Take one element from DER: its tag, its content, and where the next one begins."""
+    head = data[at : at + 2]
+    if len(head) < 2 or (expected is not None and head[0] != expected):
+        raise _Broken("not a certificate")
+    at += 2
+    length = head[1]
+    if length & 0x80:
+        more = length & 0x7F
+        length = int.from_bytes(data[at : at + more], "big")
+        at += more
+    if at + length > len(data):
+        raise _Broken("not a whole certificate")
+    return head[0], data[at : at + length], at + length
+
+
+def _moment(kind, text):
+    try:
+        text = text.decode("ascii")
+        if kind == _UTC_TIME:  # RFC 5280 section 4.1.2.5.1: years from 50 on are 19..
+            text = ("19" if text[:2] >= "50" else "20") + text
+        elif kind != _GENERALIZED_TIME:
+            raise _Broken("not a time")
+        moment = datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ")
+    except ValueError as error:
+        raise _Broken("not a time") from error
+    return moment.replace(tzinfo=datetime.timezone.utc)
