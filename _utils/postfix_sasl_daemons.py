@@ -13,12 +13,41 @@ import subprocess
 import time
 
 _START_SECONDS = 15
+_COMMAND_SECONDS = 30
+_AT_ONCE_SECONDS = 3
 _STOP_SECONDS = 30
 _UNIT_DIRECTORIES = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
 class DaemonError(RuntimeError):
     """A daemon did not do what it was told; the message says what to look at."""
+
+
+class NotTold(DaemonError):
+    """The command that tells Postfix something failed: what runs goes on as before."""
+
+
+class Pending:
+    """A note that a daemon has yet to be told of a change, which outlives a run that is killed.
+
+    It is in /run: a reboot, which tells every daemon everything, takes it away.
+    """
+
+    def __init__(self, name):
+        self.path = f"/run/postfix_sasl-{name}"
+
+    def __bool__(self):
+        return os.path.exists(self.path)
+
+    def note(self):
+        """Note it, before the change."""
+        with open(self.path, "w", encoding="ascii"):
+            pass
+
+    def done(self):
+        """Forget it, after the daemon was told."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
 
 
 def has_systemd():
@@ -105,7 +134,7 @@ class Daemon:
     def control(self, action, unit=None):
         """Tell the unit, or the init script, to *action*; what comes of it is seen by running()."""
         if has_systemd():
-            self.salt[f"service.{action}"](unit or self.name)
+            self._control_unit(action, unit or self.name)
         elif os.access(script := f"/etc/init.d/{self.name}", os.X_OK):
             subprocess.run(
                 [script, action],
@@ -115,6 +144,19 @@ class Daemon:
                 timeout=60,
                 check=False,
             )
+
+    def _control_unit(self, action, unit, again=False):
+        began = time.monotonic()
+        try:
+            self.salt[f"service.{action}"](unit)
+        except Exception as error:  # what it raises depends on Salt
+            if again or time.monotonic() - began > _AT_ONCE_SECONDS:
+                message = f"{unit}: {_first_line(error)}; {self.where_to_look()}"
+                raise DaemonError(message) from None
+            # systemd does not start what was started five times in ten seconds, until it is told
+            # to forget that: applies that take a change back, or are repeated, come to that.
+            run(["systemctl", "reset-failed", unit], accepted=None)
+            self._control_unit(action, unit, again=True)
 
     def wait(self):
         """Wait until it runs; raise DaemonError where it does not."""
@@ -133,6 +175,7 @@ class Postfix(Daemon):
 
     def __init__(self, salt):
         super().__init__(salt, "postfix", "/var/spool/postfix/pid/master.pid", "master")
+        self.pending = Pending("postfix")
 
     def start(self):
         """Start Postfix and wait until master(8) runs; raise DaemonError where it does not."""
@@ -140,15 +183,24 @@ class Postfix(Daemon):
         if not wait_for(self.running, 2) and self._unit() != self.name:
             self.control("start", self._unit())
         self.wait()
+        self.pending.done()
 
     def restart(self):
-        """Stop Postfix, start it and wait until it runs; raise DaemonError where it does not."""
+        """Stop Postfix, start it and wait until it runs; raise DaemonError where it does not.
+
+        A Postfix that runs but could not be started again is not stopped: where its command
+        hangs, is not there, or can't read what is in place, NotTold is raised.
+        """
+        if self.running():
+            run(["/usr/sbin/postfix", "status"])
         self.control("restart", self._unit())
         self.wait()
+        self.pending.done()
 
     def reload(self):
-        """Have Postfix read its configuration again; raise DaemonError where it refuses."""
+        """Have Postfix read its configuration again; raise NotTold where it refuses."""
         run(["/usr/sbin/postfix", "reload"])
+        self.pending.done()
 
     def has_child_since(self, moment):
         """Return whether master(8) has started a process since *moment*, in seconds of uptime.
@@ -226,43 +278,65 @@ class Service:
     def __init__(self, files, daemon, fresh=False):
         self.files, self.daemon = files, daemon
         self.running = Running(daemon, fresh)
+        self.pending = Pending(daemon.name)
 
     def changes(self):
         """Return the changes of its files and of it running."""
         changes = {}
         for thing in (*self.files, self.running):
             changes.update(thing.changes())
+        if self.pending and not changes:
+            name = f"service {self.daemon.name}"
+            changes[name] = {"old": {"uses its files": False}, "new": {"uses its files": True}}
         return changes
 
     def apply(self):
         """Write the files that differ; start the daemon, or restart it to use them."""
         due = [file for file in self.files if file.changes()]
-        if due and not has_systemd():
+        stale = bool(due or self.pending)
+        if stale:
+            self.pending.note()
+        if stale and not has_systemd():
             # An init script finds the process by what the files say now.
             self.daemon.end()
         for file in due:
             file.apply()
-        if due and has_systemd():
+        if stale and has_systemd():
             self.daemon.salt["service.systemctl_reload"]()
             # Even if it seems not to run: it may, with other paths than the new files have.
             self.daemon.end()
         self.running.apply()
+        self.pending.done()
 
 
-def run(command):
-    """Run *command*, a list of words; raise DaemonError with what it said where it fails."""
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=60,
-        check=False,
-    )
-    if done.returncode:
+def run(command, accepted=(0,)):
+    """Run *command*, a list of words; raise NotTold with what it said where it fails.
+
+    accepted
+        The exit statuses that are no failure; None for all of them.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotTold(f"{' '.join(command)}: not done after {_COMMAND_SECONDS} seconds") from None
+    except OSError as error:
+        raise NotTold(f"{' '.join(command)}: {error.strerror}") from None
+    if accepted is not None and done.returncode not in accepted:
         said = (done.stderr or done.stdout).strip()
-        raise DaemonError(f"{' '.join(command)}: {said or f'exit status {done.returncode}'}")
+        raise NotTold(f"{' '.join(command)}: {said or f'exit status {done.returncode}'}")
+
+
+def _first_line(error):
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 def _started(pid):

@@ -1,9 +1,12 @@
 """Debian packages that should be installed."""
 
+import fcntl
 import glob
 import re
+import time
 
 _DPKG = "/var/lib/dpkg"
+_LOCK_SECONDS = 60
 # A package that is on hold counts; one that is unpacked and not configured does not.
 _INSTALLED = re.compile(
     r"^Package: (?P<name>\S+)\n(?:.+\n)*?Status: \S+ ok installed$", re.MULTILINE
@@ -31,6 +34,7 @@ class Packages:
     def apply(self):
         """Install what is missing; raise RuntimeError with what apt said where that fails."""
         self.before_installing()
+        _await_lock()
         missing = self._missing()
         error = self._install(missing, refresh=False)
         if error:
@@ -67,6 +71,33 @@ def installed(directory=_DPKG):
             return {match["name"] for match in _INSTALLED.finditer(status.read())}
     except FileNotFoundError:
         return None
+
+
+def _await_lock(directory=_DPKG, seconds=_LOCK_SECONDS):
+    """Wait until no other package manager is at work; raise RuntimeError if one is for so long.
+
+    Salt would wait, too, but twice as long after each try, for hours in the end.
+    """
+    deadline = time.monotonic() + seconds
+    while any(_is_locked(f"{directory}/{name}") for name in ("lock-frontend", "lock")):
+        if time.monotonic() > deadline:
+            raise RuntimeError(
+                f"another package manager has held the lock {directory}/lock-frontend for "
+                f"{seconds} seconds; see: fuser -v {directory}/lock-frontend"
+            )
+        time.sleep(0.5)
+
+
+def _is_locked(path):
+    """Return whether another process holds dpkg's lock *path*."""
+    try:
+        with open(path, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _last_lines(text, count=5):

@@ -99,8 +99,7 @@ def _saslauthd(settings, host):
     current = postfix_sasl_config.current_entries()
     wanted = postfix_sasl_services.entries(settings, current)
     entries = postfix_sasl_services.merged(current, wanted)
-    things = postfix_sasl_saslauthd.things(settings, host.salt, entries)
-    return Part(things, reload_for_group(host))
+    return Part(postfix_sasl_saslauthd.things(settings, host.salt, entries))
 
 
 def reload_for_group(host):

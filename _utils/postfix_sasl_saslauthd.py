@@ -1,5 +1,6 @@
 """The saslauthd instance that answers Postfix: its files, its directory, and it running."""
 
+import contextlib
 import os
 import re
 
@@ -138,6 +139,36 @@ class Saslauthd(postfix_sasl_daemons.Daemon):
         return super().running() and os.path.exists(self.socket)
 
 
+class PostfixInGroup:
+    """The user postfix is in the group sasl, and the Postfix that runs knows it.
+
+    master(8) looks groups up for each process it starts; those it has keep the old ones.
+    """
+
+    def __init__(self, salt):
+        self.membership = postfix_sasl_things.Membership("postfix", GROUP, salt)
+        self.postfix = postfix_sasl_daemons.Postfix(salt)
+
+    def changes(self):
+        """Return the group's members before and after, or that Postfix has to look again."""
+        changes = self.membership.changes()
+        if self.postfix.pending and not changes:
+            changes = {f"group {GROUP}": {"old": "unknown to Postfix", "new": "known to Postfix"}}
+        return changes
+
+    def apply(self):
+        """Add the user to the group and have Postfix look, now or with its next configuration."""
+        self.postfix.pending.note()
+        if self.membership.changes():
+            self.membership.apply()
+        if not self.postfix.running():
+            self.postfix.pending.done()
+            return
+        # A Postfix that can't be reloaded is mended or reported where its configuration is.
+        with contextlib.suppress(postfix_sasl_daemons.NotTold):
+            self.postfix.reload()
+
+
 def things(settings, salt, entries):
     """Return what the instance needs, in order, for smtpd in the service *entries*."""
     chrooted = any(
@@ -150,7 +181,7 @@ def things(settings, salt, entries):
     return [
         postfix_sasl_things.Directory(directory, "root", GROUP, DIRECTORY_MODE),
         postfix_sasl_things.StatOverride(directory, "root", GROUP, DIRECTORY_MODE),
-        postfix_sasl_things.Membership("postfix", GROUP, salt),
+        PostfixInGroup(salt),
         postfix_sasl_daemons.Service(
             files(settings, directory, postfix_sasl_daemons.has_systemd()),
             Saslauthd(salt, name, directory),

@@ -211,9 +211,15 @@ def _address(key):
 
 def has_same_place(key, other):
     """Return whether two keys are names of one address and port, or one key."""
-    if not (endpoint(key) and endpoint(other)) or endpoint(key)[1] is None:
-        return key == other
-    return (_address(key), endpoint(key)[1]) == (_address(other), endpoint(other)[1])
+    return place(key) == place(other)
+
+
+def place(key):
+    """Return the address and port that *key* stands for, or the key itself where there is none."""
+    host_and_port = endpoint(key)
+    if host_and_port is None or host_and_port[1] is None:
+        return key
+    return _address(key), host_and_port[1]
 
 
 def _usual_name(port):
@@ -231,10 +237,10 @@ def fetchmail_key(settings):
 
 def _one_name_each(wanted, current, master):
     """Remove entries that hold the port of one that the pillar declares under another name."""
-    for key in [key for key, fields in master.items() if fields is not None]:
-        for other in current:
-            if other != key and other not in master and has_same_place(key, other):
-                wanted[other] = None
+    declared = {place(key) for key, fields in master.items() if fields is not None}
+    for key in current:
+        if key not in master and place(key) in declared:
+            wanted[key] = None
 
 
 def _fetchmail(wanted, settings, current):

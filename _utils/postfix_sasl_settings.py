@@ -160,10 +160,11 @@ def _login_contradictions(settings):
 def _two_for_one_port(settings):
     """Two entries of master.cf for one port stop the master daemon, whatever names they have."""
     keys = [key for key, fields in settings["master"].items() if fields is not None]
-    for position, key in enumerate(keys):
-        for other in keys[:position]:
-            if postfix_sasl_services.has_same_place(key, other):
-                yield f"master:{key}: got the address and port of {other}, too; it takes free ones"
+    places = {}
+    for key in keys:
+        other = places.setdefault(postfix_sasl_services.place(key), key)
+        if other != key:
+            yield f"master:{key}: got the address and port of {other}, too; it takes free ones"
     ours = postfix_sasl_services.fetchmail_key(settings)
     for key in keys if settings["services:fetchmail:enabled"] else ():
         if key != ours and postfix_sasl_services.clash(key, ours):

@@ -22,6 +22,8 @@ import time
 import postfix_sasl_textfile
 
 _MANIFEST = "files"
+_AGAIN = ".again"
+_RANKS = (0, 1)  # to put the files in place, and to take them back
 
 
 class Swap:
@@ -55,12 +57,13 @@ class Swap:
                 names.append(f"{name}\t{path}\n")
                 self._keep_old(path, name)
                 self._write_new(path, name, text)
-                for rank in range(4):
-                    os.symlink(self._path("current", name), self._path(f"link{rank}-{name}"))
-            for rank in range(4):
                 for side in ("old", "new"):
-                    os.symlink(side, self._path(f"to-{side}{rank}"))
-            os.rename(self._path("to-old0"), self._path("current"))
+                    with contextlib.suppress(FileNotFoundError):
+                        os.link(self._path(side, name), self._path(side, f"{name}{_AGAIN}"))
+                for rank in _RANKS:
+                    os.symlink(self._path("current", name), self._path(f"link{rank}-{name}"))
+            for link, side in (("current", "old"), ("to-old", "old"), ("to-new", "new")):
+                os.symlink(side, self._path(link))
             # The manifest comes last: without it the journal is not in use yet.
             postfix_sasl_textfile.write(self._path(_MANIFEST), "".join(names), age=0)
             _sync(self.journal)
@@ -78,12 +81,13 @@ class Swap:
 
     def finish(self):
         """Forget the old files. Until then ``take_back`` is possible, also after a crash."""
+        self.settle()
         os.unlink(self._path(_MANIFEST))
         shutil.rmtree(self.journal)
 
     def settle(self):
         """Make plain files again of what a killed run has left as links."""
-        side = os.readlink(self._path("current"))
+        side = self.side()
         for path, name in self._entries():
             self._make_plain(path, name, side)
 
@@ -100,21 +104,22 @@ class Swap:
         return None
 
     def _switch(self, side):
-        if self.side() == side:
-            return
         entries = self._entries()
-        for path, name in entries:
-            self._link(path, name)
-        link = self._fresh(f"to-{side}")
-        os.rename(link, self._path("current"))
-        _sync(self.journal)
+        if self.side() != side:
+            for path, name in entries:
+                self._link(path, name)
+            os.rename(self._prepared(f"to-{side}", side), self._path("current"))
+            _sync(self.journal)
         for path, name in entries:
             self._make_plain(path, name, side)
 
     def _link(self, path, name):
         """Let *path* be the link into the journal."""
-        if not _is_link_to(path, self._path("current", name)):
-            os.rename(self._fresh("link", name), path)
+        target = self._path("current", name)
+        if not _is_link_to(path, target):
+            unused = [each for each in _RANKS if os.path.lexists(self._path(f"link{each}-{name}"))]
+            rank = unused[0] if unused else _RANKS[0]
+            os.rename(self._prepared(f"link{rank}-{name}", target), path)
             _sync(os.path.dirname(path))
 
     def _make_plain(self, path, name, side):
@@ -123,10 +128,9 @@ class Swap:
             return
         kept = self._path(side, name)
         if os.path.exists(kept):
-            extra = f"{kept}.again"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(extra)
-            os.link(kept, extra)
+            extra = f"{kept}{_AGAIN}"
+            if not os.path.exists(extra):
+                os.link(kept, extra)
             os.rename(extra, path)
         else:
             os.unlink(path)
@@ -146,13 +150,12 @@ class Swap:
             os.chown(target, status.st_uid, status.st_gid)
         postfix_sasl_textfile.write(target, text)
 
-    def _fresh(self, kind, name=""):
-        """Return a prepared link that has not been used up."""
-        for rank in range(4):
-            path = self._path(f"{kind}{rank}-{name}" if name else f"{kind}{rank}")
-            if os.path.lexists(path):
-                return path
-        raise OSError(f"{self.journal}: no prepared link left")
+    def _prepared(self, name, target):
+        """Return the prepared link *name*; make it anew if runs that were killed have used it."""
+        path = self._path(name)
+        if not os.path.lexists(path):
+            os.symlink(target, path)
+        return path
 
     def _entries(self):
         text = postfix_sasl_textfile.read(self._path(_MANIFEST))

@@ -8,7 +8,7 @@ import contextlib
 import errno
 import fcntl
 import os
-import tempfile
+import stat
 import time
 
 # Postfix programs sleep until main.cf is about two seconds old before they read it, in case
@@ -74,9 +74,10 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
     except FileNotFoundError:
         before = None
     directory, name = os.path.split(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
-    try:
-        with open(handle, "wb") as stream:
+    temporary = os.path.join(directory, f".{name}.postfix_sasl")
+    handle = _open_for_us_alone(temporary)
+    with open(handle, "wb") as stream:
+        try:
             os.fchown(handle, uid, gid)
             os.fchmod(handle, mode)
             if before:
@@ -86,11 +87,11 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
             moment = time.time() - age
             os.utime(handle, (moment, moment))
             os.fsync(handle)
-        os.rename(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+            os.rename(temporary, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
     _sync(directory)
     return True
 
@@ -129,6 +130,31 @@ def _locked(directory):
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        os.close(handle)
+
+
+def _open_for_us_alone(path):
+    """Open an empty file that is locked until it is closed; one that a killed run left is used.
+
+    A name that is not taken anew each time lets no such files pile up.
+    """
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            status = os.lstat(path)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+                os.unlink(path)  # nothing that we would have left
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(path, flags, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            # Whoever had it before may have renamed it meanwhile.
+            if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
+                os.fchmod(handle, 0o600)
+                os.ftruncate(handle, 0)
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
         os.close(handle)
 
 

@@ -53,6 +53,7 @@ class _Transaction:
         self.postfix = configuration.postfix
         self.verify = configuration.settings["verify"]
         self.log = postfix_sasl_maillog.MailLog()
+        self.told = False  # whether Postfix may know of what is in place
 
     def conclude_interrupted(self):
         """Finish what a killed run began, or take it back where it does not work."""
@@ -61,9 +62,10 @@ class _Transaction:
             return
         main_cf = self._paths()[0]
         old_main = swap.old_text(main_cf) or ""
-        wrong = self._bring_into_force(old_main)
-        if wrong and swap.side() == "new":
-            self._take_back(swap, wrong, "The change that an earlier run was killed in")
+        if self._bring_into_force(old_main) and swap.side() == "new":
+            # No reason to stop: what is wanted now may be something else, that works.
+            swap.take_back()
+            self._bring_back()
         swap.finish()
 
     def change(self):
@@ -83,13 +85,17 @@ class _Transaction:
         swap = postfix_sasl_swap.Swap(JOURNAL, due)
         swap.prepare()
         old_main = self.configuration.main_text
+        self.told = False
         try:
             swap.put()
             wrong = self._bring_into_force(old_main)
+            if wrong and self.told and self.log.throttled_before():
+                # What the old configuration broke does not count against the new one.
+                wrong = self._bring_into_force(old_main, restart=True)
         except Exception as error:
             wrong = [str(error)]
         if wrong:
-            self._take_back(swap, wrong, "The new configuration")
+            self._take_back(swap, wrong)
         swap.finish()
 
     def _validate(self, texts):
@@ -103,8 +109,8 @@ class _Transaction:
     def _bring_into_force(self, old_main, restart=False):
         """Start, restart or reload Postfix; return what its listeners do wrong then."""
         since = postfix_sasl_verify.uptime()
-        main = _parameters(_text_or_none(self._paths()[0]) or "")
-        entries = _entries(_text_or_none(self._paths()[1]) or "")
+        main, entries = self._in_place()
+        self.told = True
         try:
             if not self.postfix.running():
                 self.postfix.start()
@@ -117,22 +123,35 @@ class _Transaction:
             else:
                 self.postfix.reload()
         except postfix_sasl_daemons.DaemonError as error:
+            self.told = not isinstance(error, postfix_sasl_daemons.NotTold)
             return [str(error)]
+        return self._mismatches(main, entries, since)
+
+    def _mismatches(self, main, entries, since):
         if not self.verify:
             return []
         mechanisms = self.configuration.settings["sasl:mechanisms"]
         return postfix_sasl_verify.mismatches(main, entries, mechanisms, self.postfix, since)
 
-    def _take_back(self, swap, wrong, what):
+    def _take_back(self, swap, wrong):
         """Put the old files back, have Postfix use them, and raise Refused."""
-        explanation = self._explain(f"{what} does not work and was taken back:", wrong)
+        explanation = self._explain(
+            "The new configuration does not work and was taken back:", wrong
+        )
         swap.take_back()
-        # A service that died is throttled for a minute, which a reload does not end: master(8).
-        still = self._bring_into_force("", restart=True)
+        still = self._bring_back()
         swap.finish()
         if still:
             explanation += "\nThe previous configuration does not work either: " + "; ".join(still)
         raise Refused(explanation)
+
+    def _bring_back(self):
+        """Have Postfix use the old files that are in place again; return what is wrong then."""
+        if not self.told:
+            # It goes on with the old ones, and may well not come up again if it were stopped.
+            return self._mismatches(*self._in_place(), since=0.0)
+        # A service that died is throttled for a minute, which no reload ends: master(8).
+        return self._bring_into_force("", restart=True)
 
     def _explain(self, sentence, wrong):
         lines = [f"{sentence} {'; '.join(wrong)}"]
@@ -140,6 +159,11 @@ class _Transaction:
         if troubles:
             lines += ["The mail log says:", *(f"  {line}" for line in troubles)]
         return "\n".join(lines)
+
+    def _in_place(self):
+        """Return the parameters of main.cf and the entries of master.cf as they are now."""
+        main_cf, master_cf = (_text_or_none(path) or "" for path in self._paths())
+        return _parameters(main_cf), _entries(master_cf)
 
     def _paths(self):
         return [f"{DIRECTORY}/main.cf", f"{DIRECTORY}/master.cf"]

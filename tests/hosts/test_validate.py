@@ -65,6 +65,8 @@ class Bench:
         if self.is_up():
             self.reload()
         else:
+            # systemd counts how often it dies, and would not start it any more.
+            self.host.run("systemctl", "reset-failed")
             self.host.run("postfix", "start")
         with self.host.network():
             wait.until(lambda: mail.is_open(25))

@@ -146,3 +146,59 @@ def test_a_kill_at_any_step_leaves_a_whole_set_that_the_next_run_makes_plain(
             left.finish()
         assert not (place / "journal").exists()
     assert step > 50
+
+
+@pytest.mark.parametrize("step", range(1, 16))
+def test_an_error_while_the_files_are_put_in_place_can_be_taken_back(place, monkeypatch, step):
+    swap = swap_of(place)
+    swap.prepare()
+    count = 0
+
+    def failing(call):
+        def wrapper(*args, **kwargs):
+            nonlocal count
+            count += 1
+            if count == step:
+                raise OSError(28, "No space left on device")
+            return call(*args, **kwargs)
+
+        return wrapper
+
+    with monkeypatch.context() as patch:
+        for name in ("rename", "link", "symlink", "unlink", "fsync"):
+            patch.setattr(os, name, failing(getattr(os, name)))
+        with pytest.raises(OSError, match="No space left"):
+            swap.put()
+            swap.take_back()
+    swap.take_back()
+    swap.finish()
+    assert seen(place) == OLD
+    assert sorted(os.listdir(place)) == ["main.cf", "master.cf"]
+
+
+def test_no_file_is_left_as_a_link_into_a_journal_that_goes(place):
+    swap = swap_of(place)
+    swap.prepare()
+    for path, name in swap._entries():
+        swap._link(path, name)
+    swap.finish()
+    assert seen(place) == OLD
+    assert not any((place / name).is_symlink() for name in NEW)
+
+
+def test_putting_in_place_needs_no_more_space(place, monkeypatch):
+    """Links take an inode on some file systems: all are made before anything is in place."""
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    swap = swap_of(place)
+    swap.prepare()
+    for name in ("link", "symlink", "mkdir"):
+        monkeypatch.setattr(os, name, full)
+    swap.put()
+    assert seen(place) == NEW
+    swap.take_back()
+    assert seen(place) == OLD
+    swap.finish()
+    assert seen(place) == OLD
