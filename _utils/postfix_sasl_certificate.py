@@ -47,11 +47,15 @@ def problems(certificate, key):
         return [(True, text) for text in found]
     if not (_may_read(certificate) and _may_read(key)):
         return []
-    found = _dates(certificate)
-    mismatch = _mismatch(certificate, key)
+    try:
+        found = _dates(certificate)
+        mismatch = _mismatch(certificate, key)
+        is_open = os.stat(key).st_mode & stat.S_IROTH
+    except OSError as error:  # it was there a moment ago
+        return [(True, f"{certificate}, {key}: {error.strerror}")]
     if mismatch:
         found.insert(0, (True, mismatch))
-    if os.stat(key).st_mode & stat.S_IROTH:
+    if is_open:
         text = f"{key} can be read by every user of this machine; chmod o-r {key}"
         found.append((False, text))
     return found
@@ -68,7 +72,10 @@ def file_problems(path):
     text = _unreadable(path)
     if text:
         return [(True, text)]
-    return _dates(path, must_hold_one=False) if _may_read(path) else []
+    try:
+        return _dates(path, must_hold_one=False) if _may_read(path) else []
+    except OSError as error:
+        return [(True, f"{path}: {error.strerror}")]
 
 
 def _unreadable(path):

@@ -15,6 +15,7 @@ import tempfile
 import postfix_sasl_macros as macros
 
 _SECONDS = 10
+_CONFIG_DIRECTORY = "/etc/postfix"
 _SEARCH = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -46,7 +47,8 @@ class KnownThings:
         found = {name.strip(): value.strip() for name, equals, value in pairs if equals}
         if "mail_version" not in found:
             raise NoAnswer("postconf -d: no list of parameters came")
-        return found
+        # This one follows the configuration that postconf is given, see below.
+        return {**found, "config_directory": _CONFIG_DIRECTORY}
 
     @functools.cached_property
     def version(self):

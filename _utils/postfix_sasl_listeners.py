@@ -199,7 +199,7 @@ def _port_number(port):
     """Return a port's number, or None, and what is wrong with it."""
     if port.isascii() and port.isdecimal():
         # Postfix takes others too, and listens on what is left of them in 16 bits.
-        if 0 < int(port) < 65536:
+        if len(port) < 6 and 0 < int(port) < 65536:
             return int(port), None
         return None, f"the port {port} takes a number from 1 to 65535"
     try:

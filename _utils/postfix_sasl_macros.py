@@ -11,6 +11,7 @@ import postfix_sasl_lines as lines
 _USED = re.compile(r"\$(?:[{(]+\s*\$?[{(]?)?([A-Za-z0-9_]+)")
 _PLAIN = re.compile(r"[A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\s*(==|!=|<=|>=|<level|<=level|>level|>=level|==level|!=level|<|>)\s*")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _DEEPEST = 30
 
 
@@ -132,7 +133,7 @@ def _comparison(text, lookup, depth):
     kind = operator[1]
     if kind.endswith("level"):
         left, right, kind = _level(left), _level(right), kind.removesuffix("level")
-    elif left.isdecimal() and right.isdecimal():
+    elif _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
         left, right = int(left), int(right)
     holds = {
         "==": left == right,
@@ -147,7 +148,7 @@ def _comparison(text, lookup, depth):
 
 def _level(text):
     """Make a compatibility level comparable: 3.10 is above 3.9."""
-    if not re.fullmatch(r"\d+(\.\d+){0,2}", text):
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,2}", text):
         raise _Unclear
     numbers = [int(number) for number in text.split(".")]
     return (*numbers, 0, 0)[:3]

@@ -43,6 +43,7 @@ _TRANSPORTS = (
     "relay_transport",
     "virtual_transport",
 )
+_SIZE = re.compile(r"[0-9]{1,19}")
 _LINE = re.compile(r" \(line \d+\)$")
 
 
@@ -193,13 +194,14 @@ class _Check:
     def _main_text(self):
         seen = set()
         for number, line in maincf.MainCf.parse(self.candidate.main_text).numbered():
-            text = line.text.strip(lines.SPACE)
-            pair = lines.split_name_value(line.text)
+            text = line.text
+            pair = lines.split_name_value(text)
+            text = values.shown(text.strip(lines.SPACE))
             if line.is_stray:
-                message = f"{text!r} continues nothing, and Postfix ignores it (line {number})"
+                message = f"{text} continues nothing, and Postfix ignores it (line {number})"
                 self._add("main.cf", message, WARNING)
             elif not pair:
-                message = f"{text!r} takes name = value (all of Postfix stops) (line {number})"
+                message = f"{text} takes name = value (all of Postfix stops) (line {number})"
                 self._add("main.cf", message)
             elif pair[0] in seen:
                 message = f"it is there more than once; Postfix uses the last (line {number})"
@@ -211,18 +213,18 @@ class _Check:
         seen = set()
         wrong = {where for where, _, severity, _ in self.findings if severity == ERROR}
         for number, line in mastercf.MasterCf.parse(self.candidate.master_text).numbered():
-            text = line.text.strip(lines.SPACE)
+            text = values.shown(line.text.strip(lines.SPACE))
             if line.is_stray:
-                message = f"{text!r} continues nothing, and Postfix ignores it (line {number})"
+                message = f"{text} continues nothing, and Postfix ignores it (line {number})"
                 self._add("master.cf", message, WARNING)
                 continue
             try:
                 entry = masterentry.Entry(line)
             except ValueError as error:
-                self._add("master.cf", f"{text!r} {error} (line {number})")
+                self._add("master.cf", f"{text} {error} (line {number})")
                 continue
             if entry.key not in wrong and entry.is_malformed():
-                message = f"{text!r} has a brace without its partner, or a malformed -o"
+                message = f"{text} has a brace without its partner, or a malformed -o"
                 self._add(entry.key, f"{message} (line {number})")
             if entry.key in seen:
                 message = f"it is there more than once; Postfix uses the last (line {number})"
@@ -243,7 +245,7 @@ class _Check:
         if wrong := values.complaint(name, value, self.known):
             self._add(where, label + wrong, about=about)
         if values.is_taken_for_encrypt(name, value):
-            text = f"got {value!r}, which smtpd does not support; it uses encrypt"
+            text = f"got {values.shown(value)}, which smtpd does not support; it uses encrypt"
             self._add(where, label + text, WARNING, about)
         if "$" in value and not name.endswith("_expansion_filter"):
             try:
@@ -343,7 +345,7 @@ class _Check:
             if not read(used) or (read(transport) or "").partition(":")[0] != service:
                 continue
             mailbox, message = (read(size) or "" for size in (name, "message_size_limit"))
-            if not (mailbox.isdecimal() and message.isdecimal() and int(mailbox)):
+            if not (_SIZE.fullmatch(mailbox) and _SIZE.fullmatch(message) and int(mailbox)):
                 continue
             if not int(message) or int(mailbox) < int(message):
                 where = key if {name, "message_size_limit"} & set(fields["options"]) else name

@@ -101,7 +101,9 @@ _NOT_A_NUMBER = re.compile(
 # These are long, all others int: postconf(5) leaves that to the source.
 _LONG = {"lmdb_map_size", "mailbox_size_limit", "message_size_limit", "queue_minfree"}
 _LONG.add("virtual_mailbox_limit")
-_INT_MAX = 2**31 - 1
+_INT_MAX, _LONG_MAX = 2**31 - 1, 2**63 - 1
+_WIDTH = 80
+_MOST_DIGITS = 100  # Python refuses to read a number of some thousands
 
 _TIME_DEFAULT = re.compile(r"\d+[smhdw]|\$\{.*\}[smhdw]")
 _TIME = re.compile(r"\d+([smhdw].*)?", re.DOTALL)
@@ -136,7 +138,13 @@ def complaint(name, value, known=None):
     if "$" in value:
         return None
     takes = _special(name, value, known) or _by_default(name, value, known)
-    return takes and f"got {value!r}; takes {takes}"
+    return takes and f"got {shown(value)}; takes {takes}"
+
+
+def shown(text):
+    """Return a text in quotes, cut to what fits a line."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= _WIDTH else f"{quoted[: _WIDTH - 3]}..."
 
 
 def is_taken_for_encrypt(name, value):
@@ -189,8 +197,9 @@ def _by_default(name, value, known):
     if _NUMBER.fullmatch(default) and not _NOT_A_NUMBER.fullmatch(name):
         if not _NUMBER.fullmatch(value):
             return "a number, digits only"
-        if name not in _LONG and abs(int(value)) > _INT_MAX:
-            return f"a number up to {_INT_MAX}"
+        limit = _LONG_MAX if name in _LONG else _INT_MAX
+        if len(value) > _MOST_DIGITS or abs(int(value)) > limit:
+            return f"a number up to {limit}"
     return None
 
 

@@ -30,6 +30,7 @@ def test_it_knows_this_postfix(known):
     assert {"static", "texthash", "cidr"} <= known.map_types
     assert "dovecot" in known.server_sasl_types
     assert {"smtpd", "smtp", "master"} <= known.daemons
+    assert known.defaults["config_directory"] == "/etc/postfix"
 
 
 def test_it_is_asked_once(known, monkeypatch):

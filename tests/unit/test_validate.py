@@ -4,6 +4,8 @@ import time
 
 import postfix_sasl_stock as stock
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from postfix_sasl_known import KnownThings, NoAnswer
 from postfix_sasl_validate import Candidate, Problem, problems
 
@@ -655,3 +657,42 @@ def test_a_thousand_parameters_and_two_hundred_entries():
     start = time.process_time()
     problems(Candidate(main, entries, files={"/x": None}), known())
     assert time.process_time() - start < 0.5  # 0.02 s where nothing else runs
+
+
+NAMES = st.sampled_from([*DEFAULTS, "nonsense", "mine"])
+WORDS = (
+    "a 1 9999999999999999999999 $ { } ( ) ${ , : / = ? ! [ ] $myhostname ${biff?{ permit reject "
+    "warn_if_reject hash:/x proxy: unionmap:{ <level ::1 127.0.0.1 mine host.invalid TLSv1.2 >= "
+    "\udc80 \x00 \xb2 smtp: all"
+)
+VALUE = st.lists(st.sampled_from([*WORDS.split(), "9" * 5000]), max_size=6).map(" ".join)
+MAIN_CF = st.lists(st.builds("{} = {}\n".format, NAMES, VALUE), max_size=8).map("".join)
+MASTER_CF = st.lists(
+    st.builds(
+        "{} {} n {} - {} - {} -o {}={} {}\n".format,
+        st.sampled_from(["25", "smtp", "::1:25", "[::1]:25", "\xb2", "9" * 5000, "a/b"]),
+        st.sampled_from(["inet", "unix", "pass", "x"]),
+        st.sampled_from("yn-"),
+        st.sampled_from(["-", "1x", "\xb2"]),
+        st.sampled_from(["smtpd", "pipe", "nosuch", "local", "virtual"]),
+        NAMES,
+        VALUE,
+        VALUE,
+    ),
+    max_size=4,
+).map("".join)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(main=MAIN_CF, master=MASTER_CF, has_postfix=st.booleans())
+def test_whatever_it_is_given_there_is_an_answer(monkeypatch, main, master, has_postfix):
+    monkeypatch.setattr("postfix_sasl_sockets.addresses_of", lambda host, families: [])
+    conf = Candidate.from_texts(main, master)
+    for problem in problems(conf, known() if has_postfix else None, conf, {"biff"}):
+        assert "\n" not in problem.message
+        assert problem.severity in ("error", "warning")
