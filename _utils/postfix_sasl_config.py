@@ -51,16 +51,27 @@ class Configuration:
         self.settings, self.fresh = settings, fresh
         self.postfix = postfix_sasl_daemons.Postfix(salt)
         self.running = postfix_sasl_daemons.Running(self.postfix)
-        self.read()
+        self._take(*_texts())
 
-    def read(self):
-        """Read the files as they are now, once, and work out what they should be."""
-        self.main_text = read_or_empty(MAIN_CF)
-        self.master_text = read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
+    def read_again(self):
+        """Read the files once more, and check what to make of them if they are others by now.
+
+        Raises Refused as ``check`` does.
+        """
+        texts = _texts()
+        if texts != (self.main_text, self.master_text):
+            self._take(*texts)
+            self.check()
+
+    def _take(self, main_text, master_text):
+        """Work out what the files should be, given what they are."""
+        self.main_text, self.master_text = main_text, master_text
         self.entries = stock_or_current_entries(self.master_text)
         self.notes = []
         self.want()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
+        self.main_plan = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)
+        self.master_plan = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)
         self.files = [
             postfix_sasl_things.File(path, text) for path, text in self.sasl_files().items()
         ]
@@ -91,9 +102,7 @@ class Configuration:
         if self.fresh:
             changes = self._changes_from_nothing()
         else:
-            changes = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[0]
-            changes.update(postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[0])
-            changes.update(self.running.changes())
+            changes = {**self.main_plan[0], **self.master_plan[0], **self.running.changes()}
         for file in self.files:
             changes.update(file.changes())
         if changes:
@@ -138,16 +147,18 @@ class Configuration:
 
     def new_texts(self):
         """Return ``{path: text}`` of the files that Postfix should read; None for no file."""
-        texts = {
-            MAIN_CF: postfix_sasl_maincf.plan(self.main_text, self.wanted_main)[1],
-            MASTER_CF: postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)[1],
-        }
+        texts = {MAIN_CF: self.main_plan[1], MASTER_CF: self.master_plan[1]}
         texts.update({file.path: file.text for file in self.files})
         return texts
 
     def apply(self):
         """Bring the new configuration into force, all of it or nothing; see the transaction."""
         postfix_sasl_transaction.run(self)
+
+
+def _texts():
+    """Return the text of main.cf, and of master.cf or the one that Debian's package brings."""
+    return read_or_empty(MAIN_CF), read_or_empty(MASTER_CF) or read_or_empty(_STOCK_MASTER_CF)
 
 
 def read_or_empty(path):

@@ -12,7 +12,9 @@ import itertools
 import os
 import socket
 import struct
+import threading
 
+_LOOKUP_SECONDS = 5
 _TABLES = {socket.AF_INET: "tcp", socket.AF_INET6: "tcp6"}
 _WILDCARDS = {"0.0.0.0", "::"}
 _LISTENING = "0A"
@@ -35,11 +37,25 @@ def addresses_of(host, families):
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         return [str(address)] if family in families else []
     found = []
-    with contextlib.suppress(OSError, UnicodeError):
-        for family, _, _, _, place in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-            if family in families and place[0] not in found:
-                found.append(place[0])
+    for family, _, _, _, place in _looked_up(host):
+        if family in families and place[0] not in found:
+            found.append(place[0])
     return found
+
+
+def _looked_up(host):
+    """Return what getaddrinfo(3) says of a name, nothing where it takes too long."""
+    answers = []
+
+    def ask():
+        with contextlib.suppress(OSError, UnicodeError):
+            answers.extend(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+
+    # It takes no timeout, and a dead name server may hold it for half a minute.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_LOOKUP_SECONDS)
+    return list(answers)
 
 
 def family_of(address):

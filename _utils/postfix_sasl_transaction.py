@@ -41,7 +41,7 @@ def run(configuration):
     with postfix_sasl_swap.locked(DIRECTORY):
         work = _Transaction(configuration)
         work.conclude_interrupted()
-        configuration.read()
+        configuration.read_again()
         work.change()
     if not configuration.postfix.enabled():
         configuration.postfix.enable()
@@ -79,7 +79,6 @@ class _Transaction:
             if not self.postfix.running():
                 self._start_only()
             return
-        self._validate(texts)
         for path in due:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         swap = postfix_sasl_swap.Swap(JOURNAL, due)
@@ -97,9 +96,6 @@ class _Transaction:
         if wrong:
             self._take_back(swap, wrong)
         swap.finish()
-
-    def _validate(self, texts):
-        """Refuse, before anything is in place, what Postfix would accept and die of."""
 
     def _start_only(self):
         wrong = self._bring_into_force(self.configuration.main_text)

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "e82219acf75a43e9"
+VERSION = "4bcd027899bdd46c"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import socket
+import threading
 
 import postfix_sasl_sockets as sockets
 import pytest
@@ -185,3 +186,13 @@ class TestHolder:
         with socket.socket() as later:
             later.bind(("127.0.0.1", port))
         assert sockets.bind_error("198.51.100.77") == errno.EADDRNOTAVAIL
+
+
+def test_a_dead_name_server_does_not_hold_the_run(monkeypatch):
+    asked = threading.Event()
+    monkeypatch.setattr(sockets, "_LOOKUP_SECONDS", 0.05)
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", lambda *_, **__: asked.wait(60))
+    try:
+        assert "mail.example.org" in "".join(found("mail.example.org:25/inet"))
+    finally:
+        asked.set()
