@@ -178,10 +178,10 @@ class Listeners:
         return self._taken["bind", address]
 
     def _holder(self, address, port):
-        if "master" not in self._taken:
-            pid_file = f"{self._queue_directory}/pid/master.pid"
-            self._taken["master"] = postfix_sasl_daemons.process_of(pid_file, "master")
-        return sockets.holder(address, port, self._taken["master"])
+        return sockets.holder(address, port, self._master)
+
+    def _master(self):
+        return postfix_sasl_daemons.process_of(f"{self._queue_directory}/pid/master.pid", "master")
 
 
 def lines_of(value):

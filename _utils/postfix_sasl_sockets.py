@@ -13,8 +13,10 @@ import os
 import socket
 import struct
 import threading
+import time
 
 _LOOKUP_SECONDS = 5
+_LOOKS, _LOOK_AGAIN_SECONDS = 20, 0.05
 _TABLES = {socket.AF_INET: "tcp", socket.AF_INET6: "tcp6"}
 _WILDCARDS = {"0.0.0.0", "::"}
 _LISTENING = "0A"
@@ -114,23 +116,37 @@ def holder(address, port, own_pid):
         Where.
 
     own_pid
-        The process whose sockets are our own: master(8), or None where it does not run.
+        A function that returns the process whose sockets are our own: master(8), or None where it
+        does not run.
 
     Returns a text such as ``dovecot (process 123)``, or None where nobody else has it.
     """
-    if bind_error(address, port) != errno.EADDRINUSE:
-        return None
+    for _ in range(_LOOKS):
+        if bind_error(address, port) != errno.EADDRINUSE:
+            return None
+        inodes = _inodes_at(address, port)
+        # Asked after that: a Postfix that is being restarted is another process by now.
+        pid = own_pid()
+        strangers = inodes - (_inodes(pid) if pid else set())
+        if inodes and not strangers:
+            return None
+        for inode in strangers:
+            if who := _who(inode):
+                return who
+        # Whoever had it a moment ago may be gone: a Postfix that is being stopped, for one.
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return "another program"
+
+
+def _inodes_at(address, port):
+    """Return the inodes of the sockets that keep others from an address and port."""
     sockets = _listening(family_of(address), port)
-    holders = [inode for place, inode in sockets if _meet(place, address)]
-    if not holders and family_of(address) == socket.AF_INET:
-        # A socket of the other family may take IPv4 connections as well.
-        sockets = _listening(socket.AF_INET6, port)
-        holders = [inode for place, inode in sockets if place == "::" or _mapped(place) == address]
-    own = _inodes(own_pid) if own_pid else set()
-    strangers = [inode for inode in holders if inode not in own]
-    if holders and not strangers:
-        return None
-    return _who(strangers[0]) if strangers else "another program"
+    holders = {inode for place, inode in sockets if _meet(place, address)}
+    if holders or family_of(address) != socket.AF_INET:
+        return holders
+    # A socket of the other family may take IPv4 connections as well.
+    sockets = _listening(socket.AF_INET6, port)
+    return {inode for place, inode in sockets if place == "::" or _mapped(place) == address}
 
 
 def _meet(one, other):
@@ -184,4 +200,4 @@ def _who(inode):
         if inode in _inodes(pid):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as name:
                 return f"{name.read().strip()} (process {pid})"
-    return "another program"
+    return None

@@ -142,7 +142,7 @@ class TestHolder:
         return
 
     def holder(self, address, port, own_pid=None):
-        return sockets.holder(address, port, own_pid)
+        return sockets.holder(address, port, lambda: own_pid)
 
     def test_nobody(self):
         with taken() as port:
@@ -163,6 +163,22 @@ class TestHolder:
     def test_ourselves(self):
         with taken() as port:
             assert self.holder("127.0.0.1", port, os.getpid()) is None
+
+    def test_somebody_who_goes_while_we_look(self, monkeypatch):
+        """So does the Postfix that a killed run has told to restart."""
+        with taken() as port, contextlib.ExitStack() as gone:
+            listening = sockets._inodes_at
+
+            def look(*place):
+                stranger.close()
+                return listening(*place)
+
+            stranger = gone.enter_context(socket.socket())
+            stranger.bind(("127.0.0.1", 0))
+            stranger.listen()
+            monkeypatch.setattr(sockets, "_inodes_at", look)
+            assert self.holder("127.0.0.1", stranger.getsockname()[1]) is None
+            assert self.holder("127.0.0.1", port)
 
     def test_another_address(self):
         with taken("127.0.0.2") as port:
