@@ -325,7 +325,7 @@ def _pam(found):
     rules = found.live.pam.get(service)
     if rules is None or not found.put(pam__service=service):
         found.put(pam__service=service, pam__manage=False)
-    elif rules != list(postfix_sasl_pam.DEFAULT_RULES):
+    elif rules != postfix_sasl_pam.DEFAULT_RULES:
         found.put(pam__rules=rules)
 
 

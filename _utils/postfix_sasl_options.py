@@ -138,6 +138,15 @@ OPTIONS = {
         [],
         "lines of /etc/pam.d/<service>; without them root and system accounts are refused",
     ),
+    "pam:allow_groups": Option(
+        ListOf(Text("the name of a group", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")),
+        [],
+        "only members of one of these groups may log in; without any, every ordinary user",
+    ),
+    "pam:lockout:attempts": Option(
+        Int(0, 1000), 0, "failed logins after which an account is locked for mail (0: never)"
+    ),
+    "pam:lockout:seconds": Option(Int(1, 604800), 600, "how long it stays locked"),
     "tls:mode": Option(
         Choice("none", "may", "encrypt"), "may", "STARTTLS on port 25: none, offered, demanded"
     ),

@@ -138,6 +138,10 @@ def _login_contradictions(settings):
             f"pam:service: got {service!r}; its file belongs to the system: take another name, "
             "or set pam:manage to false"
         )
+    if settings["pam:rules"]:
+        for key in ("pam:allow_groups", "pam:lockout:attempts"):
+            if settings[key]:
+                yield f"{key}: got {settings[key]!r}; pam:rules replaces it: put it there"
     if mechanism == "rimap" and not settings["saslauthd:mechanism_options"].strip():
         yield "saslauthd:mechanism_options: got ''; rimap needs the name of the IMAP server"
     if settings["sasl:backend"] != "saslauthd" or "pwcheck_method" in settings["sasl:options"]:

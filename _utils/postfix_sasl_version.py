@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "933b7e20a88c705e"
+VERSION = "c2a9866016a9c2da"
