@@ -10,6 +10,7 @@ __version__ = postfix_sasl_current.version()
 
 import postfix_sasl_clean
 import postfix_sasl_export
+import postfix_sasl_login
 import postfix_sasl_parts
 import postfix_sasl_probe
 import postfix_sasl_settings
@@ -20,6 +21,8 @@ __func_alias__ = {"apply_": "apply", "remove_": "remove"}
 
 # What the formula's own states hand over: the pillar of this host.
 PILLAR = "salt://postfix_sasl/files/settings.json.jinja"
+# The account for a login that must succeed, from the pillar of the host that tries it.
+LOGIN = "salt://postfix_sasl/files/login.json.jinja"
 PORTS = (25, 587, 465)
 FETCHMAIL_PORT = 40025
 
@@ -64,6 +67,50 @@ def probe(host="localhost", port=None, tls=None, timeout=10):
         for seen in postfix_sasl_probe.probe_all(endpoints, timeout)
         if seen["connected"] or seen["port"] != FETCHMAIL_PORT
     }
+
+
+def try_login(host, port=587, tls=None, credentials=LOGIN, timeout=10, saltenv="base"):
+    """
+    Log in to another host once, from this one: the way through its smtpd, saslauthd and PAM.
+
+    With an account in this host's pillar, ``postfix_sasl_login: {user: ..., password: ...}``, the
+    login must be accepted, 235. Without, a random one is tried, which must be refused, 535: that
+    proves all of the way but the accounts. Neither is in the answer. The certificate is not
+    verified, so use an account that is good for nothing else.
+
+    host
+        A name or an address, or a list of them; the answer is then a dictionary by host.
+    port
+        Where to log in.
+    tls
+        ``starttls``, ``implicit``, or ``none`` for a login in the clear. Without it port 465 means
+        ``implicit``, every other one ``starttls``.
+    credentials
+        The ``salt://`` URL of a template that renders to the account; empty for a random one.
+    timeout
+        Seconds for the whole conversation.
+    saltenv
+        Where to find the template.
+
+    Returns ``{"host", "port", "code", "text", "error", "tls_version", "wrong"}``; ``wrong`` says
+    in words what is not as it must be, and is None where all is. Raises CommandExecutionError
+    for arguments, or an account, that make no sense.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 postfix_sasl.try_login mail.example.org
+    """
+    account = (_rendered(credentials, saltenv) if credentials else None) or {}
+    if not isinstance(account, dict) or set(account) - {"user", "password"}:
+        raise CommandExecutionError("postfix_sasl_login: it takes user and password")
+    hosts = host if isinstance(host, list) else [host]
+    try:
+        found = postfix_sasl_login.visit(hosts, port, tls, **account, timeout=timeout)
+    except ValueError as error:
+        raise CommandExecutionError(f"try_login: {error}") from None
+    return found if isinstance(host, list) else found[host]
 
 
 def check(settings=None, saltenv="base"):

@@ -1,10 +1,15 @@
 """The parts of a submission server, each compared and changed as a whole."""
 
+import sys
+
 import postfix_sasl_current
 
 __version__ = postfix_sasl_current.version()
 
+import postfix_sasl_minions
 import postfix_sasl_ret
+import postfix_sasl_rollout
+import postfix_sasl_rollout_plan
 from salt.exceptions import SaltException
 
 
@@ -66,6 +71,55 @@ def removed(name, settings=None):
             - settings: salt://postfix_sasl/files/settings.json.jinja
     """
     return _called(name, "clean", "postfix_sasl.remove", settings=settings)
+
+
+def rolled_out(name, options=None):
+    """Bring the formula to a fleet: canaries first, then batches; stop where a host fails.
+
+    Each host is applied, and then another one logs in there. Only for ``salt-run
+    state.orchestrate``, which runs on the master.
+
+    name
+        Any label.
+    options
+        A dictionary, everything in it optional: ``target`` and ``tgt_type`` as ``salt`` takes
+        them (all minions); ``canary``, how many hosts go first, or their names (1); ``batch``,
+        how many hosts at once, or a share of them (25%); ``verify``, whether to log in (true), on
+        which ``port`` (587) and with which ``tls``, see ``postfix_sasl.try_login``; ``verifier``,
+        the minion that logs in (one that is done already); ``address``, the grain that says
+        where a host is reached (the first address of its network cards); ``timeout``, seconds
+        for a batch (900); ``skip_silent``, whether to go on without minions that do not answer
+        (false).
+
+    .. code-block:: yaml
+
+        mail-servers:
+          postfix_sasl.rolled_out:
+            - options: {target: 'mail*', canary: mail1, batch: 10%}
+    """
+    test = __opts__["test"]
+    if __opts__.get("__role") != "master":
+        return postfix_sasl_ret.failed(
+            name, "this runs on the master: salt-run state.orchestrate postfix_sasl.orch.rollout"
+        )
+    try:
+        checked = postfix_sasl_rollout_plan.check(options)
+        minions = postfix_sasl_minions.Minions(__opts__)
+        rollout = postfix_sasl_rollout.Rollout(checked, minions, test, _say)
+        rollout.run()
+    except (postfix_sasl_rollout_plan.BadRollout, postfix_sasl_minions.NotAsked) as error:
+        return postfix_sasl_ret.failed(name, error)
+    changes = rollout.changes()
+    ret = postfix_sasl_ret.result(name, changes, test, "rollout")
+    if rollout.failed():
+        ret["result"] = False
+    return {**ret, "comment": "\n".join(rollout.report())}
+
+
+def _say(line):
+    """Show a line to whoever waits at a terminal, since the states show theirs at the end."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
 
 
 def _called(name, what, function, *args, **kwargs):

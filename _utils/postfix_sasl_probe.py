@@ -32,7 +32,7 @@ GOODBYE = 2.0  # seconds to wait for the answer to QUIT
 COLUMNS = ("port", "connection", "TLS", "AUTH before TLS", "AUTH after TLS", "certificate")
 
 
-class _Failure(Exception):
+class Failure(Exception):
     """The conversation cannot go on; the text says why."""
 
 
@@ -61,12 +61,27 @@ def probe(host, port, tls=None, timeout=10.0):
 
     Raises ValueError for arguments that make no sense, and nothing else.
     """
-    _check_arguments(host, port, tls, timeout)
-    result = _nothing_seen(host, port)
-    session = _Session(time.monotonic() + timeout)
+    check_arguments(host, port, tls, timeout)
+    result = nothing_seen(host, port)
+
+    def look(session):
+        open_session(session, result, tls or default_tls(port))
+        session.quit()
+
+    talk(result, timeout, look)
+    return result
+
+
+def talk(result, timeout, conversation):
+    """Lead a conversation; what goes wrong in it ends up in `result["error"]`, and nothing raises.
+
+    conversation -- is called with a Session that is not connected yet
+    timeout      -- seconds for all of it
+    """
+    session = Session(time.monotonic() + timeout)
     try:
-        _converse(session, result, tls or default_tls(port))
-    except _Failure as failure:
+        conversation(session)
+    except Failure as failure:
         result["error"] = str(failure)
     except TimeoutError:
         result["error"] = f"{session.step}: no answer within {timeout:g} s"
@@ -78,7 +93,6 @@ def probe(host, port, tls=None, timeout=10.0):
         result["error"] = _text(f"{session.step}: {type(error).__name__}: {error}")
     finally:
         session.close()
-    return result
 
 
 def probe_all(endpoints, timeout=10.0):
@@ -89,7 +103,7 @@ def probe_all(endpoints, timeout=10.0):
     """
     endpoints = list(endpoints)
     for endpoint in endpoints:
-        _check_arguments(*endpoint, timeout)
+        check_arguments(*endpoint, timeout)
     results = [None] * len(endpoints)
 
     def work(index, host, port, tls):
@@ -106,7 +120,7 @@ def probe_all(endpoints, timeout=10.0):
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     return [
-        result or _nothing_seen(host, port) | {"error": "no connection: no answer in time"}
+        result or nothing_seen(host, port) | {"error": "no connection: no answer in time"}
         for result, (host, port, _) in zip(results, endpoints, strict=True)
     ]
 
@@ -193,7 +207,7 @@ def table(results):
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _check_arguments(host, port, tls, timeout):
+def check_arguments(host, port, tls, timeout):
     """Raise ValueError for arguments that make no sense."""
     if not isinstance(host, str) or not host or not host.isprintable() or " " in host:
         raise ValueError(f"host must be a name or an address, not {host!r}")
@@ -205,7 +219,7 @@ def _check_arguments(host, port, tls, timeout):
         raise ValueError(f"timeout must be a number of seconds, not {timeout!r}")
 
 
-def _nothing_seen(host, port):
+def nothing_seen(host, port):
     """Return a result in which nothing has been seen yet."""
     return {
         "host": host,
@@ -226,8 +240,12 @@ def _nothing_seen(host, port):
     }
 
 
-def _converse(session, result, tls):
-    """Lead the whole conversation and note in `result` what is seen, as far as it goes."""
+def open_session(session, result, tls):
+    """Connect, greet and begin TLS, and note in `result` what is seen, as far as it goes.
+
+    result -- as made by `nothing_seen`
+    Raises OSError, Failure.
+    """
     session.connect(result["host"], result["port"])
     result["connected"] = True
     if tls == "implicit":
@@ -237,7 +255,7 @@ def _converse(session, result, tls):
     result["banner"] = lines[0]
     if code != 220:
         session.quit()
-        raise _Failure(f"greeting: {code} {lines[0]}")
+        raise Failure(f"greeting: {code} {lines[0]}")
     if tls == "implicit":
         result["ehlo_tls"], result["auth_tls"] = _ehlo(session)
     else:
@@ -251,10 +269,9 @@ def _converse(session, result, tls):
         code, lines = session.command("STARTTLS")
         if code != 220:
             session.quit()
-            raise _Failure(f"STARTTLS: {code} {lines[0]}")
+            raise Failure(f"STARTTLS: {code} {lines[0]}")
         session.start_tls(result)
         result["ehlo_tls"], result["auth_tls"] = _ehlo(session)
-    session.quit()
 
 
 def _ehlo(session):
@@ -262,13 +279,13 @@ def _ehlo(session):
     code, lines = session.command(f"EHLO {session.name}")
     if code != 250:
         session.quit()
-        raise _Failure(f"EHLO: {code} {lines[0]}")
+        raise Failure(f"EHLO: {code} {lines[0]}")
     words = [line.upper().split() for line in lines[1:]]
     # only `AUTH `: the older `AUTH=` line repeats the same list for old clients
     return lines[1:], [name for word in words if word[:1] == ["AUTH"] for name in word[1:]]
 
 
-class _Session:
+class Session:
     """A connection with a deadline, on which every wait draws."""
 
     def __init__(self, deadline):
@@ -308,11 +325,11 @@ class _Session:
         raise failure
 
     def start_tls(self, result):
-        """Make the connection TLS and note its properties. Raises OSError, _Failure."""
+        """Make the connection TLS and note its properties. Raises OSError, Failure."""
         self.step = "TLS handshake"
         if self.buffer:
             # what came in the clear must not pass for an answer from inside TLS (CVE-2011-0411)
-            raise _Failure("STARTTLS: more text followed the answer")
+            raise Failure("STARTTLS: more text followed the answer")
         # This machine's own idea of acceptable versions and ciphers holds, as for its clients;
         # the certificate is to be looked at, so it need not be trusted.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -325,16 +342,23 @@ class _Session:
         result["certificate"] = _certificate(self.sock.getpeercert(binary_form=True))
 
     def command(self, line):
-        """Send a command; return the reply's (code, lines). Raises OSError, _Failure."""
-        self.step = line.split()[0]
+        """Send a command; return the reply's (code, lines). Raises OSError, Failure."""
+        return self.say(line, line.split()[0])
+
+    def say(self, line, step):
+        """Send a line; return the reply's (code, lines). Raises OSError, Failure.
+
+        step -- what a failure is reported against, which the line itself may be too secret for
+        """
+        self.step = step
         self._wait_at_most()
         self.sock.sendall(line.encode("ascii") + b"\r\n")
-        return self.reply(self.step)
+        return self.reply(step)
 
     def reply(self, step):
         """Read a reply, perhaps of many lines; return (code, list of texts).
 
-        Raises OSError, or _Failure for what is not a reply or too long for one.
+        Raises OSError, or Failure for what is not a reply or too long for one.
         """
         self.step = step
         texts = []
@@ -342,21 +366,21 @@ class _Session:
             line = self._line()
             code, mark = line[:3], line[3:4]
             if not (code.isdigit() and code.isascii() and mark in (b"", b" ", b"-")):
-                raise _Failure(f"{step}: not an SMTP reply: {_text(line)}")
+                raise Failure(f"{step}: not an SMTP reply: {_text(line)}")
             texts.append(_text(line[4:]))
             if mark != b"-":
                 return int(code), texts
-        raise _Failure(f"{step}: a reply of more than {MAX_LINES} lines")
+        raise Failure(f"{step}: a reply of more than {MAX_LINES} lines")
 
     def _line(self):
-        """Return one line without its end. Raises OSError, _Failure."""
+        """Return one line without its end. Raises OSError, Failure."""
         while b"\n" not in self.buffer:
             if len(self.buffer) > MAX_LINE:
-                raise _Failure(f"{self.step}: a line of more than {MAX_LINE} bytes")
+                raise Failure(f"{self.step}: a line of more than {MAX_LINE} bytes")
             self._wait_at_most()
             received = self.sock.recv(MAX_LINE)
             if not received:
-                raise _Failure(f"{self.step}: the server closed the connection")
+                raise Failure(f"{self.step}: the server closed the connection")
             self.buffer += received
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line.rstrip(b"\r")
@@ -364,7 +388,7 @@ class _Session:
     def quit(self):
         """Take leave, so that the server does not log a lost connection; never raises."""
         self.deadline = min(self.deadline, time.monotonic() + GOODBYE)
-        with contextlib.suppress(OSError, _Failure):
+        with contextlib.suppress(OSError, Failure):
             self.command("QUIT")
 
     def close(self):

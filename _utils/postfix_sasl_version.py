@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "c2a9866016a9c2da"
+VERSION = "ec3355d08a4e5d8b"

@@ -37,3 +37,9 @@ def test_a_bad_one_is_a_line_for_each_problem_and_no_traceback(checked, settings
     assert len(found) == len(lines)
     for line, start in zip(found, lines, strict=True):
         assert line.startswith(start)
+
+
+def test_a_rollout_is_for_the_master(states):
+    ret = states.postfix_sasl.rolled_out(name="rollout", options={})
+    assert (ret.result, ret.changes) == (False, {})
+    assert ret.comment.startswith("this runs on the master: salt-run state.orchestrate ")

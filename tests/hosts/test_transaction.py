@@ -1,14 +1,11 @@
 """A configuration that does not work is taken back, whole, and the mail server goes on."""
 
 import pytest
-from support import mail, wait
+from support import mail
+from support.faults import take_port
 from support.layers import PASSWORD, USER
 
 LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
-TAKE_PORT = (
-    "import socket, time; s = socket.socket(); s.setsockopt(1, 2, 1); "
-    "s.bind(('0.0.0.0', {port})); s.listen(); time.sleep(600)"
-)
 
 
 def configuration(host):
@@ -23,11 +20,6 @@ def assert_works(host):
     with host.network():
         for port, tls in LISTENERS:
             assert mail.login(port, USER, PASSWORD, tls=tls).code == 235
-
-
-def take_port(host, port):
-    host.run("systemd-run", "--unit", f"taker{port}", "python3", "-c", TAKE_PORT.format(port=port))
-    wait.until(lambda: str(port) in host.run("ss", "-Hltn", f"sport = :{port}").stdout)
 
 
 def test_a_port_that_another_program_has(host):

@@ -15,6 +15,21 @@ LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 CONFIGURATION = "cat /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/sasl/*"
 QUEUES = "maildrop incoming active deferred hold"
 KILL_SWITCH = "/srv/kill.json"
+TAKE_PORT = (
+    "import socket, time; s = socket.socket(); s.setsockopt(1, 2, 1); "
+    "s.bind(('0.0.0.0', {port})); s.listen(); time.sleep(3600)"
+)
+
+
+def take_port(host, port):
+    """Have another program listen on a port, until `free_port`."""
+    host.run("systemd-run", "--unit", f"taker{port}", "python3", "-c", TAKE_PORT.format(port=port))
+    wait.until(lambda: str(port) in host.run("ss", "-Hltn", f"sport = :{port}").stdout)
+
+
+def free_port(host, port):
+    """Stop the program that `take_port` started."""
+    host.run("systemctl", "stop", f"taker{port}")
 
 
 def kill_everywhere(host, *, timeout=900, **plan):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import salt._logging
+from saltfactories.cli.run import SaltRun
 from saltfactories.cli.salt import Salt
 from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
@@ -34,6 +35,7 @@ FIRST_MINION = 11
 BRIDGE = "switch"
 START_TIMEOUT = 120
 ANSWER_TIMEOUT = 120
+ROLLOUT_TIMEOUT = 600
 KEEPER = "ip link set lo up && echo ready; read -r line"
 
 MASTER_CONFIG = {
@@ -103,14 +105,34 @@ class Fleet(Network):
         command = self.master.salt_cli(self._inside(Salt), timeout=ANSWER_TIMEOUT)
         return command.run(function, *args, minion_tgt="*", **kwargs)
 
-    def set_pillar(self, pillars: dict[str, dict]) -> None:
-        """Give minions, by name, what their pillar shall hold under `postfix_sasl`."""
+    def rollout(self, test=False, **options) -> StateRun:
+        """Type `salt-run state.orchestrate postfix_sasl.orch.rollout`, with these options."""
+        command = self.master.salt_run_cli(self._inside(SaltRun), timeout=ROLLOUT_TIMEOUT)
+        done = command.run(
+            "state.orchestrate",
+            "postfix_sasl.orch.rollout",
+            pillar=json.dumps({"rollout": options}),
+            **({"test": True} if test else {}),
+        )
+        data = done.data if isinstance(done.data, dict) else {}
+        [states] = data.get("data", {}).values() or [[done.stdout]]
+        return StateRun(done.returncode, states, done.stderr)
+
+    def set_pillar(self, pillars: dict[str, dict], login: dict | None = None) -> None:
+        """Give minions, by name, what their pillar shall hold under `postfix_sasl`.
+
+        All of them get the account `login` to log in elsewhere with, if there is one.
+        """
         for path in self.pillar.iterdir():
             path.unlink()
         for name, pillar in pillars.items():
             text = json.dumps({"postfix_sasl": pillar})
             (self.pillar / f"of_{name}.sls").write_text(f"#!json\n{text}\n")
         top = {"base": {name: [f"of_{name}"] for name in pillars}}
+        if login:
+            text = json.dumps({"postfix_sasl_login": login})
+            (self.pillar / "login.sls").write_text(f"#!json\n{text}\n")
+            top["base"]["*"] = ["login"]
         (self.pillar / "top.sls").write_text(f"#!json\n{json.dumps(top)}\n")
 
     def release(self, path: str, addition: str) -> None:

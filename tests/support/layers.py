@@ -26,6 +26,18 @@ def installed(release: str) -> list[Path]:
     return [_layer("installed", build, images.image(release).name)]
 
 
+def with_user(release: str) -> list[Path]:
+    """Return the layers of an installed host with an ordinary user, for fleets of them."""
+    below = installed(release)
+
+    def build(target: Path) -> None:
+        with Host.boot(release, layers=below) as host:
+            host.add_user(USER, PASSWORD)
+            host.snapshot(target)
+
+    return [*below, _layer("user", build, below[-1].name)]
+
+
 def with_dovecot(release: str) -> list[Path]:
     """Return the layers of an installed host that also serves its mailboxes by POP3 and IMAP."""
     below = installed(release)

@@ -1,109 +1,11 @@
 """The probe against small SMTP servers on loopback: honest ones, broken ones, hostile ones."""
 
-import contextlib
 import socket
-import ssl
-import subprocess
-import threading
 import time
 
 import postfix_sasl_probe as probing
 import pytest
-
-PLAIN = ["mail.example.org", "PIPELINING", "SIZE 10240000"]
-AUTH = ["AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"]
-
-
-@pytest.fixture(scope="module")
-def server_context(tmp_path_factory):
-    """A server's TLS with a self-signed certificate for mail.example.org."""
-    home = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -days 30"
-    names = "subjectAltName=DNS:mail.example.org,DNS:smtp.example.org,IP:127.0.0.1"
-    subject = ["-subj", "/O=Example/CN=mail.example.org", "-addext", names]
-    subprocess.run([*command.split(), *subject], cwd=home, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(home / "certificate", home / "key")
-    return context
-
-
-class Peer:
-    """One connection as a server sees it."""
-
-    def __init__(self, connection, heard):
-        self.connection = connection
-        self.heard = heard
-        self.file = connection.makefile("rb")
-
-    def say(self, *lines, code=250):
-        """Send a reply of one or more lines."""
-        for line in lines[:-1]:
-            self.raw(f"{code}-{line}\r\n".encode())
-        self.raw(f"{code} {lines[-1]}\r\n".encode())
-
-    def raw(self, data):
-        self.connection.sendall(data)
-
-    def hear(self):
-        """Return the next command, None at the end."""
-        line = self.file.readline().decode("ascii", "replace").strip()
-        if line:
-            self.heard.append(line)
-        return line or None
-
-    def converse(self, words, context=None, words_tls=None, demanded=False):
-        """Serve until QUIT like an orderly server that offers `words`, and more after TLS."""
-        while command := self.hear():
-            verb = command.split()[0]
-            if verb == "EHLO":
-                self.say(*words)
-            elif verb == "RSET" and demanded:
-                self.say("5.7.0 Must issue a STARTTLS command first", code=530)
-            elif verb == "RSET":
-                self.say("2.0.0 Ok")
-            elif verb == "STARTTLS":
-                self.say("2.0.0 Ready to start TLS", code=220)
-                inner = Peer(context.wrap_socket(self.connection, server_side=True), self.heard)
-                inner.converse(words_tls)
-                return
-            elif verb == "QUIT":
-                self.say("2.0.0 Bye", code=221)
-                return
-            else:
-                self.say("5.5.1 unknown command", code=500)
-
-
-@pytest.fixture
-def serve():
-    """Return start(behave) -> (port, what was heard): a server on loopback until the test ends."""
-    with contextlib.ExitStack() as stack:
-
-        def start(behave):
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            heard = []
-
-            def work():
-                with contextlib.suppress(OSError):
-                    while True:
-                        connection, _ = listener.accept()
-                        with connection, contextlib.suppress(OSError):
-                            connection.settimeout(5)
-                            behave(Peer(connection, heard))
-
-            threading.Thread(target=work, daemon=True).start()
-            return listener.getsockname()[1], heard
-
-        yield start
-
-
-def submission(context, demanded=True):
-    """Return the behaviour of a proper port 587."""
-
-    def behave(peer):
-        peer.say("mail.example.org ESMTP Postfix", code=220)
-        peer.converse([*PLAIN, "STARTTLS"], context, [*PLAIN, *AUTH], demanded)
-
-    return behave
+from support.peer import AUTH, PLAIN, Peer, submission
 
 
 def saying(data, then=lambda peer: peer.hear()):
@@ -411,7 +313,7 @@ def seen_on(port, **different):
         "tls_version": "TLSv1.3",
         "auth_tls": ["PLAIN", "LOGIN"],
     }
-    return probing._nothing_seen("127.0.0.1", port) | good | different
+    return probing.nothing_seen("127.0.0.1", port) | good | different
 
 
 EXPECTED = {"tls": "required", "auth_before_tls": [], "auth_after_tls": ["LOGIN", "plain"]}
