@@ -287,7 +287,10 @@ def _rendered(url, saltenv):
     """Return the data that the template of the URL *url* renders to."""
     text = __salt__["cp.get_file_str"](url, saltenv=saltenv)
     if not text:
-        raise CommandExecutionError(f"settings: there is no file {url}")
+        raise CommandExecutionError(
+            f"settings: there is no file {url}; is the formula in file_roots? salt-ssh hands the "
+            "pillar and files to states alone: state.apply postfix_sasl test=True"
+        )
     rendered = __salt__["file.apply_template_on_contents"](
         text, template="jinja", context={}, defaults={}, saltenv=saltenv
     )

@@ -71,7 +71,10 @@ class Configuration:
         self.want()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.main_plan = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)
-        self.master_plan = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)
+        # Without a text, before Debian's package is there, the entries are not in any file to edit.
+        self.master_plan = ({}, "")
+        if self.master_text:
+            self.master_plan = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)
         self.files = [
             postfix_sasl_things.File(path, text) for path, text in self.sasl_files().items()
         ]

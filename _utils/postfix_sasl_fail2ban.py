@@ -103,7 +103,8 @@ def jail_text(systemd):
 
 def removal(salt):
     """Return what is left of our jail, as things; fail2ban goes on with its other jails."""
-    files = [postfix_sasl_things.File(path, None) for path in postfix_sasl_absent.ours(_JAIL, _FILTER)]
+    paths = postfix_sasl_absent.ours(_JAIL, _FILTER)
+    files = [postfix_sasl_things.File(path, None) for path in paths]
     daemon = Fail2ban(salt)
     if not files or not daemon.running() or not os.path.exists(PROGRAM):
         return files

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "ec3355d08a4e5d8b"
+VERSION = "f0d6acbd560fe256"

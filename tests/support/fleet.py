@@ -1,11 +1,12 @@
 """A Salt master, and real Debian hosts as its minions, on a network that leads nowhere else.
 
 The master is one of salt-factories' daemons. It runs in a network namespace with a bridge, to
-which every minion has a cable: the master is 198.51.100.1, the minions are 198.51.100.11 and up.
+which every host has a cable: the master is 198.51.100.1, the hosts are 198.51.100.11 and up.
 The master serves a copy of the formula, so that tests can change it.
 
 The namespaces hang on one small process, the keeper, as those of a host do (see host.py): it ends
-when the pipe to us closes, and the master with it.
+when the pipe to us closes, and the master with it. Where there is no master, hosts are reached
+by salt-ssh, which runs in the same place (see ssh.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .host import Host, HostError, Network, StateRun
 from .layers import FORMULA_DIRECTORIES
 
 MASTER = "198.51.100.1"
-FIRST_MINION = 11
+FIRST_HOST = 11
 BRIDGE = "switch"
 START_TIMEOUT = 120
 ANSWER_TIMEOUT = 120
@@ -69,21 +70,22 @@ class FleetRun:
         return "\n".join([f"salt: exit status {self.exit_status}", *runs])
 
 
-class Fleet(Network):
-    """A master and its minions; a context manager, whose end takes all of it away.
+class Site(Network):
+    """Hosts on one network, and a place there for what manages them; a context manager.
 
-    `minions` says which hosts to boot: `{name: options of Host.boot}`.
+    `hosts` says which hosts to boot: `{name: options of Host.boot}`. The formula is copied to
+    `directory`, with an empty pillar beside it.
     """
 
-    def __init__(self, directory: Path, minions: dict[str, dict]):
+    def __init__(self, directory: Path, hosts: dict[str, dict]):
         self.directory = directory
         self.formula, self.pillar = directory / "formula", directory / "pillar"
         self.hosts: dict[str, Host] = {}
         self.addresses: dict[str, str] = {}
-        self._wanted = minions
+        self._wanted = hosts
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self):
         with self._stack:  # takes away again what is there if the rest cannot be had
             self._start()
             self._stack = self._stack.pop_all()
@@ -92,39 +94,13 @@ class Fleet(Network):
     def __exit__(self, *exc_info) -> None:
         self._stack.close()
 
-    # -- use ------------------------------------------------------------------------------------
-
-    def apply(self, sls="postfix_sasl", **kwargs) -> FleetRun:
-        """Type `salt '*' state.apply SLS`."""
-        done = self.salt("state.apply", sls, **kwargs)
-        minions = {name: StateRun(0, answer) for name, answer in (done.data or {}).items()}
-        return FleetRun(done.returncode, minions)
-
-    def salt(self, function, /, *args, **kwargs):
-        """Type `salt '*' FUNCTION ...`; the result's `data` is `{minion: answer}`."""
-        command = self.master.salt_cli(self._inside(Salt), timeout=ANSWER_TIMEOUT)
-        return command.run(function, *args, minion_tgt="*", **kwargs)
-
-    def rollout(self, test=False, **options) -> StateRun:
-        """Type `salt-run state.orchestrate postfix_sasl.orch.rollout`, with these options."""
-        command = self.master.salt_run_cli(self._inside(SaltRun), timeout=ROLLOUT_TIMEOUT)
-        done = command.run(
-            "state.orchestrate",
-            "postfix_sasl.orch.rollout",
-            pillar=json.dumps({"rollout": options}),
-            **({"test": True} if test else {}),
-        )
-        data = done.data if isinstance(done.data, dict) else {}
-        [states] = data.get("data", {}).values() or [[done.stdout]]
-        return StateRun(done.returncode, states, done.stderr)
-
     def set_pillar(self, pillars: dict[str, dict], login: dict | None = None) -> None:
-        """Give minions, by name, what their pillar shall hold under `postfix_sasl`.
+        """Give hosts, by name, what their pillar shall hold under `postfix_sasl`.
 
         All of them get the account `login` to log in elsewhere with, if there is one.
         """
-        for path in self.pillar.iterdir():
-            path.unlink()
+        shutil.rmtree(self.pillar)
+        self.pillar.mkdir()
         for name, pillar in pillars.items():
             text = json.dumps({"postfix_sasl": pillar})
             (self.pillar / f"of_{name}.sls").write_text(f"#!json\n{text}\n")
@@ -141,8 +117,6 @@ class Fleet(Network):
             file.write(addition)
         subprocess.run([self.formula / "bin/stamp"], check=True, timeout=30)
 
-    # -- life -----------------------------------------------------------------------------------
-
     def _start(self) -> None:
         self.pillar.mkdir()
         self.set_pillar({})
@@ -152,17 +126,19 @@ class Fleet(Network):
                 self.formula / name,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        keeper = self._keep()
-        super().__init__(keeper.pid)
+        self._keeper = self._keep()
+        super().__init__(self._keeper.pid)
         self.ip("link", "add", BRIDGE, "type", "bridge")
         self.ip("address", "add", f"{MASTER}/24", "dev", BRIDGE)
         self.ip("link", "set", BRIDGE, "up")
         with ThreadPoolExecutor() as pool:
             booting = [pool.submit(self._boot, *each) for each in enumerate(self._wanted)]
-            self._start_master(keeper)
+            self._meanwhile()
             for boot in booting:
                 boot.result()
-        self._await_minions()
+
+    def _meanwhile(self) -> None:
+        """Do what takes time and need not wait for the hosts."""
 
     def _keep(self) -> subprocess.Popen:
         keeper = subprocess.Popen(
@@ -174,10 +150,74 @@ class Fleet(Network):
         )
         self._stack.enter_context(keeper)  # closes the pipes and waits
         if keeper.stdout.readline() != "ready\n":
-            raise HostError("could not make the master's network")
+            raise HostError("could not make the network of the hosts")
         return keeper
 
-    def _start_master(self, keeper: subprocess.Popen) -> None:
+    def _boot(self, number: int, name: str) -> None:
+        host = self._stack.enter_context(Host.boot(**self._wanted[name]))
+        address, cable = f"198.51.100.{FIRST_HOST + number}", f"cable{number}"
+        self.ip("link", "add", cable, "type", "veth", "peer", "eth0", "netns", str(host.pid))
+        self.ip("link", "set", cable, "master", BRIDGE, "up")
+        host.ip("address", "add", f"{address}/24", "dev", "eth0")
+        host.ip("link", "set", "eth0", "up")
+        self.hosts[name], self.addresses[name] = host, address
+
+    def command(self, *argv) -> list[str]:
+        """Return the command that runs `argv` in the keeper's namespaces, to end with it."""
+        namespaces = f"/proc/{self.pid}/ns"
+        enter = ("--net={0}/net", "--pid={0}/pid_for_children", "--mount={0}/mnt")
+        return ["nsenter", *(each.format(namespaces) for each in enter), *map(str, argv)]
+
+
+class Fleet(Site):
+    """A master and its minions; a context manager, whose end takes all of it away.
+
+    `minions` says which hosts to boot: `{name: options of Host.boot}`; `config` is what the
+    master's configuration shall have besides, or instead.
+    """
+
+    def __init__(self, directory: Path, minions: dict[str, dict], config: dict | None = None):
+        super().__init__(directory, minions)
+        self._config = config or {}
+
+    # -- use ------------------------------------------------------------------------------------
+
+    def apply(self, sls="postfix_sasl", **kwargs) -> FleetRun:
+        """Type `salt '*' state.apply SLS`."""
+        done = self.salt("state.apply", sls, **kwargs)
+        minions = {name: StateRun(0, answer) for name, answer in (done.data or {}).items()}
+        return FleetRun(done.returncode, minions)
+
+    def salt(self, function, /, *args, minion_tgt="*", **kwargs):
+        """Type `salt '*' FUNCTION ...`; the result's `data` is `{minion: answer}`."""
+        command = self.master.salt_cli(self._inside(Salt), timeout=ANSWER_TIMEOUT)
+        return command.run(function, *args, minion_tgt=minion_tgt, **kwargs)
+
+    def run(self, function, *args, timeout=ANSWER_TIMEOUT, **kwargs):
+        """Type `salt-run FUNCTION ...`."""
+        command = self.master.salt_run_cli(self._inside(SaltRun), timeout=timeout)
+        return command.run(function, *args, **kwargs)
+
+    def rollout(self, test=False, **options) -> StateRun:
+        """Type `salt-run state.orchestrate postfix_sasl.orch.rollout`, with these options."""
+        done = self.run(
+            "state.orchestrate",
+            "postfix_sasl.orch.rollout",
+            timeout=ROLLOUT_TIMEOUT,
+            pillar=json.dumps({"rollout": options}),
+            **({"test": True} if test else {}),
+        )
+        data = done.data if isinstance(done.data, dict) else {}
+        [states] = data.get("data", {}).values() or [[done.stdout]]
+        return StateRun(done.returncode, states, done.stderr)
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        super()._start()
+        self._await_minions()
+
+    def _meanwhile(self) -> None:
         salt._logging.shutdown_temp_handler()  # it would repeat messages on a closed stream
         with self.network():  # what listens here shall hear the master
             self._events = self._stack.enter_context(EventListener())
@@ -192,6 +232,7 @@ class Fleet(Network):
             **MASTER_CONFIG,
             "file_roots": {"base": [str(self.formula)]},
             "pillar_roots": {"base": [str(self.pillar)]},
+            **self._config,
         }
         self.master = manager.salt_master_daemon(
             "master",
@@ -201,28 +242,17 @@ class Fleet(Network):
         )
         self._stack.enter_context(self.master.started())
         # Its processes end with the keeper; one by one they would take a quarter of a minute.
-        self._stack.callback(keeper.stdin.close)
+        self._stack.callback(self._keeper.stdin.close)
 
     def _inside(self, factory: type) -> type:
         """Return a kind of salt-factories' programs that runs in the keeper's namespaces."""
-        namespaces = f"/proc/{self.pid}/ns"
-        enter = ("--net={0}/net", "--pid={0}/pid_for_children", "--mount={0}/mnt")
+        enter = self.command
 
         class Inside(factory):
             def cmdline(self, *args, **kwargs):
-                command = super().cmdline(*args, **kwargs)
-                return ["nsenter", *(each.format(namespaces) for each in enter), *command]
+                return enter(*super().cmdline(*args, **kwargs))
 
         return Inside
-
-    def _boot(self, number: int, name: str) -> None:
-        host = self._stack.enter_context(Host.boot(**self._wanted[name]))
-        address, cable = f"198.51.100.{FIRST_MINION + number}", f"cable{number}"
-        self.ip("link", "add", cable, "type", "veth", "peer", "eth0", "netns", str(host.pid))
-        self.ip("link", "set", cable, "master", BRIDGE, "up")
-        host.ip("address", "add", f"{address}/24", "dev", "eth0")
-        host.ip("link", "set", "eth0", "up")
-        self.hosts[name], self.addresses[name] = host, address
 
     def _await_minions(self) -> None:
         ports = {"master_port": self.master.config["ret_port"]}

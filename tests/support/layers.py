@@ -6,6 +6,7 @@ A layer is named by all that goes into it, so a changed formula gets a new one b
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 from . import images
@@ -48,6 +49,34 @@ def with_dovecot(release: str) -> list[Path]:
             host.snapshot(target)
 
     return [*below, _layer("dovecot", build, below[-1].name)]
+
+
+def with_sshd(release: str) -> list[Path]:
+    """Return the layers of a host that has nothing beyond the image but sshd and scp."""
+    packages = ("openssh-server", "openssh-client")  # since forky one does not bring the other
+
+    def build(target: Path) -> None:
+        with Host.boot(release) as host:
+            _download(host, *packages)
+            host.install("--no-install-recommends", *packages)
+            host.snapshot(target)
+
+    return [_layer("sshd", build, images.image(release).name)]
+
+
+def _download(host: Host, *packages: str) -> None:
+    """Put packages, with what they need, where the host's apt looks: it has no way out itself."""
+    show = ("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends")
+    for line in host.run(*show, *packages).stdout.splitlines():
+        uri, name, _size, digest = line.split()
+        target = host.path(f"/var/cache/apt/archives/{name}")
+        command = ["/usr/lib/apt/apt-helper", "download-file", uri.strip("'"), target, digest]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise HostError(
+                f"{host.release}: no {name} to be had; if the mirror has a newer one by now, "
+                f"remove {images.CACHE}/images\n{done.stdout}{done.stderr}"
+            )
 
 
 def applied(release: str) -> list[Path]:

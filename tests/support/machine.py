@@ -18,7 +18,12 @@ HOST_PROGRAMS = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }
-TEST_PROGRAMS = {"swaks": "swaks", "postconf": "postfix"}
+TEST_PROGRAMS = {
+    "git": "git",
+    "postconf": "postfix",
+    "ssh": "openssh-client",
+    "swaks": "swaks",
+}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 POLICY = Path("/usr/sbin/policy-rc.d")
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
