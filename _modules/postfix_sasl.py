@@ -14,6 +14,7 @@ import postfix_sasl_login
 import postfix_sasl_parts
 import postfix_sasl_probe
 import postfix_sasl_settings
+import postfix_sasl_status
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "postfix_sasl"
@@ -215,12 +216,51 @@ def drift(settings=PILLAR, saltenv="base"):
 
         salt '*' postfix_sasl.drift
     """
-    checked, changes = _checked(settings, saltenv), {}
-    host = postfix_sasl_parts.Host(__salt__, __context__)
-    for part in postfix_sasl_parts.PARTS:
-        with _errors(part):
-            changes.update(postfix_sasl_parts.part(part, checked, host).changes())
+    changes = _differences(_checked(settings, saltenv))
     return {"drifted": bool(changes), "changes": changes}
+
+
+def status(settings=PILLAR, saltenv="base"):
+    """
+    Say in brief how this host's mail server is; change nothing. ``salt-run postfix_sasl.report``
+    asks this of every host.
+
+    settings
+        The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
+        renders to it. Without it this host's pillar.
+    saltenv
+        Where to find the template.
+
+    Returns, after 15 seconds at most, a dictionary:
+
+    ``release``, ``debian``
+        The release's name, such as ``trixie``; the point release, such as ``13.2``.
+    ``postfix``
+        Its version; None where Postfix is not installed, and then all that follows is empty.
+    ``running``
+        Whether Postfix runs.
+    ``listeners``
+        A list with, for each smtpd of master.cf: ``name``, ``port``, ``open``, ``auth`` (what
+        is offered, after TLS where there is TLS), ``tls`` (version) and ``certificate``
+        (``name``, ``days_left``, ``not_after``, ``self_signed``; None where there is none).
+    ``wrong``
+        What does not answer as it is configured, a list of sentences.
+    ``drift``
+        ``drifted``, ``things`` (names of what differs from the pillar), ``error`` (why that
+        can't be told, or None).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postfix_sasl.status
+    """
+
+    def prepare():
+        checked = _checked(settings, saltenv)
+        return lambda: _differences(checked)
+
+    return postfix_sasl_status.of_this_host(__salt__, prepare)
 
 
 def export():
@@ -244,6 +284,15 @@ def export():
     """
     with _errors("export"):
         return {"postfix_sasl": postfix_sasl_export.pillar_of_this_host()}
+
+
+def _differences(checked):
+    """Return what every part of this host would change for *checked* settings."""
+    changes, host = {}, postfix_sasl_parts.Host(__salt__, __context__)
+    for part in postfix_sasl_parts.PARTS:
+        with _errors(part):
+            changes.update(postfix_sasl_parts.part(part, checked, host).changes())
+    return changes
 
 
 def _done(part, test):

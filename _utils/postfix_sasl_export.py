@@ -97,7 +97,7 @@ def read():
         {name: _without_tabs(value) for name, value in main.items()},
         entries,
         socket.getfqdn(),
-        _read_smtpd_conf(main),
+        read_smtpd_conf(main),
         {name: _variables(_lines(path)) for name, path in _defaults_files()},
         {os.path.basename(path): _lines(path) for path in glob.glob("/etc/pam.d/*")},
     )
@@ -383,7 +383,8 @@ def _without_tabs(value):
     return re.sub(r"[ \t\n]*[\t\n][ \t\n]*", " ", value)
 
 
-def _read_smtpd_conf(main):
+def read_smtpd_conf(main):
+    """Return Cyrus SASL's options for smtpd as ``{name: text}``; None where it has no such file."""
     directories = main.get("cyrus_sasl_config_path") or postfix_sasl_sasl.CONFIG_DIRECTORY
     name = main.get("smtpd_sasl_path") or "smtpd"
     for directory in directories.split(":"):

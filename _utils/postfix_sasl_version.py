@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "f0d6acbd560fe256"
+VERSION = "155cd99de1192f0f"

@@ -15,6 +15,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -197,6 +198,18 @@ class Fleet(Site):
         """Type `salt-run FUNCTION ...`."""
         command = self.master.salt_run_cli(self._inside(SaltRun), timeout=timeout)
         return command.run(function, *args, **kwargs)
+
+    def salt_run(self, *words, timeout=ANSWER_TIMEOUT) -> subprocess.CompletedProcess:
+        """Type `salt-run ...` on the master, and get what it prints as it is."""
+        program = Path(sys.executable).with_name("salt-run")
+        return subprocess.run(
+            self.command(program, "--config-dir", self.master.config_dir, *words),
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
 
     def rollout(self, test=False, **options) -> StateRun:
         """Type `salt-run state.orchestrate postfix_sasl.orch.rollout`, with these options."""

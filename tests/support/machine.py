@@ -19,6 +19,7 @@ HOST_PROGRAMS = {
     "unshare": "util-linux",
 }
 TEST_PROGRAMS = {
+    "chromium": "chromium",
     "git": "git",
     "postconf": "postfix",
     "ssh": "openssh-client",

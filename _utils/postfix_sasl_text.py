@@ -1,0 +1,53 @@
+"""Text that comes from elsewhere, made fit to be shown: one line, bounded, nothing hidden in it."""
+
+import unicodedata
+
+# Controls, formats (such as those that turn the direction of writing), surrogates, private use,
+# not assigned; line and paragraph separators.
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_MARKS = ("Mn", "Me")
+_MARKS_IN_A_ROW = 2
+
+
+def clean(text, limit=200):
+    """Return *text* in one line of at most *limit* characters, what can't be seen as ``?``.
+
+    text
+        Anything; what is no string is written as Python does.
+    limit
+        The number of characters to keep.
+    """
+    text = text if isinstance(text, str) else str(text)
+    shown, marks = [], 0
+    # Words may be broken over lines; more than will be kept need not be looked at.
+    for character in " ".join(text[: 4 * limit].split()):
+        category = unicodedata.category(character)
+        # Any number of accents can be put on one letter, and cover the lines above.
+        marks = marks + 1 if category in _MARKS else 0
+        if marks <= _MARKS_IN_A_ROW:
+            shown.append("?" if category in _HIDDEN else character)
+    shown = "".join(shown)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def width(text):
+    """Return how many columns of a terminal *text* takes, which should be clean."""
+    return sum(map(_columns, text))
+
+
+def fitted(text, columns):
+    """Return *text* cut, or filled with blanks, to exactly so many columns of a terminal."""
+    if width(text) > columns:
+        kept = ""
+        for character in text:
+            if width(kept) + _columns(character) > columns - 1:
+                break
+            kept += character
+        text = kept + "…"
+    return text + " " * (columns - width(text))
+
+
+def _columns(character):
+    if unicodedata.category(character) in _MARKS:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
