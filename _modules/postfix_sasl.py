@@ -9,12 +9,16 @@ import postfix_sasl_current
 __version__ = postfix_sasl_current.version()
 
 import postfix_sasl_clean
+import postfix_sasl_drift
 import postfix_sasl_export
 import postfix_sasl_login
 import postfix_sasl_parts
 import postfix_sasl_probe
+import postfix_sasl_schedule
 import postfix_sasl_settings
 import postfix_sasl_status
+import postfix_sasl_watched
+import salt.pillar
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "postfix_sasl"
@@ -141,7 +145,7 @@ def apply_(part, settings=None, test=False, saltenv="base"):
     Make one part of this host as the settings ask.
 
     part
-        ``package``, ``saslauthd``, ``pam``, ``tls``, ``config`` or ``fetchmail``.
+        ``package``, ``saslauthd``, ``pam``, ``tls``, ``config``, ``fetchmail`` or ``drift``.
     settings
         The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
         renders to it; empty for all defaults.
@@ -165,8 +169,7 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         )
     checked = _checked(settings, saltenv)
     with _errors(part):
-        host = postfix_sasl_parts.Host(__salt__, __context__)
-        return _done(postfix_sasl_parts.part(part, checked, host), test)
+        return _done(postfix_sasl_parts.part(part, checked, _host(saltenv)), test)
 
 
 def remove_(settings=PILLAR, test=False, saltenv="base"):
@@ -193,19 +196,21 @@ def remove_(settings=PILLAR, test=False, saltenv="base"):
     """
     checked = _checked(settings, saltenv)
     with _errors("remove"):
-        host = postfix_sasl_parts.Host(__salt__, __context__)
-        return _done(postfix_sasl_clean.removal(checked, host), test)
+        return _done(postfix_sasl_clean.removal(checked, _host(saltenv)), test)
 
 
-def drift(settings=PILLAR, saltenv="base"):
+def drift(settings=PILLAR, saltenv="base", watched=False):
     """
-    Say how this host differs from what its pillar asks for; change nothing.
+    Say how this host differs from what its pillar, as it is now, asks for; change nothing.
 
     settings
         The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
         renders to it. Without it this host's pillar.
     saltenv
         Where to find the template.
+    watched
+        True to add, as ``watched``, the files and processes without a change of which the answer
+        stays the same, see the beacon.
 
     Returns ``{"drifted": bool, "changes": {thing: {"old", "new"}}}``, with secrets hidden. Raises
     CommandExecutionError.
@@ -216,8 +221,44 @@ def drift(settings=PILLAR, saltenv="base"):
 
         salt '*' postfix_sasl.drift
     """
-    changes = _differences(_checked(settings, saltenv))
-    return {"drifted": bool(changes), "changes": changes}
+    changes, parts = _differences(_checked_now(settings, saltenv), saltenv)
+    found = {"drifted": bool(changes), "changes": changes}
+    return {**found, "watched": postfix_sasl_watched.by(parts)} if watched else found
+
+
+def watch(mode="report", saltenv=None):
+    """
+    Look for drift once, and send the master an event ``postfix_sasl/drift`` if there is any. This
+    is what the schedule calls that ``drift:mode`` in the pillar asks for.
+
+    mode
+        ``report`` for a dry run of the formula; ``enforce`` to apply it where that finds
+        something.
+    saltenv
+        The environment to apply the formula from; the minion's own by default.
+
+    Returns the event's data: ``minion``, ``mode``, ``drifted``, ``changes`` (``{thing: {"old",
+    "new", "since"}}``, secrets hidden), ``errors``, ``notes`` and, in ``enforce``, ``corrected``;
+    or ``{"skipped": why}`` while another state run is at work. Raises CommandExecutionError for
+    another mode; what goes wrong later is in ``errors``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postfix_sasl.watch
+        salt '*' postfix_sasl.watch enforce
+    """
+    if mode not in postfix_sasl_drift.MODES:
+        raise CommandExecutionError(
+            f"mode: got {mode!r}; it takes one of {', '.join(postfix_sasl_drift.MODES)}"
+        )
+    memory = postfix_sasl_drift.Memory(postfix_sasl_drift.memory_path(__opts__))
+    data = postfix_sasl_drift.watch(mode, __opts__["id"], __salt__, memory, saltenv)
+    # Asked by hand, or by a job that has just been taken away, it remembers nothing.
+    if postfix_sasl_schedule.saved(postfix_sasl_schedule.saved_path(__opts__)):
+        memory.save()
+    return data
 
 
 def status(settings=PILLAR, saltenv="base"):
@@ -257,8 +298,8 @@ def status(settings=PILLAR, saltenv="base"):
     """
 
     def prepare():
-        checked = _checked(settings, saltenv)
-        return lambda: _differences(checked)
+        checked = _checked_now(settings, saltenv)
+        return lambda: _differences(checked, saltenv)[0]
 
     return postfix_sasl_status.of_this_host(__salt__, prepare)
 
@@ -286,13 +327,37 @@ def export():
         return {"postfix_sasl": postfix_sasl_export.pillar_of_this_host()}
 
 
-def _differences(checked):
-    """Return what every part of this host would change for *checked* settings."""
-    changes, host = {}, postfix_sasl_parts.Host(__salt__, __context__)
-    for part in postfix_sasl_parts.PARTS:
-        with _errors(part):
-            changes.update(postfix_sasl_parts.part(part, checked, host).changes())
-    return changes
+def _differences(checked, saltenv):
+    """Return what every part of this host would change for *checked* settings, and the parts."""
+    changes, parts = {}, []
+    for name in postfix_sasl_parts.PARTS:
+        with _errors(name):
+            parts.append(postfix_sasl_parts.part(name, checked, _host(saltenv)))
+            changes.update(parts[-1].changes())
+    return changes, parts
+
+
+def _checked_now(settings, saltenv):
+    """Return the checked settings, of a template those of the pillar that a state run would get."""
+    if isinstance(settings, str):
+        settings = _rendered(settings, saltenv, {"pillar": _pillar_as_it_is_now(saltenv)})
+    return _valid(settings)
+
+
+def _host(saltenv):
+    return postfix_sasl_parts.Host(__salt__, __context__, __opts__, saltenv)
+
+
+def _pillar_as_it_is_now(saltenv):
+    """Return the pillar that a state run would get; a minion's memory may have an older one."""
+    env = saltenv if __opts__.get("pillarenv_from_saltenv") else __opts__.get("pillarenv")
+    compiler = salt.pillar.get_pillar(
+        __opts__, dict(__grains__), __opts__["id"], __opts__.get("saltenv"), pillarenv=env
+    )
+    found = compiler.compile_pillar()
+    if "_errors" in found:
+        raise CommandExecutionError(f"pillar: {'; '.join(map(str, found['_errors']))}")
+    return found
 
 
 def _done(part, test):
@@ -332,8 +397,8 @@ def _valid(pillar):
         raise CommandExecutionError(str(bad)) from None
 
 
-def _rendered(url, saltenv):
-    """Return the data that the template of the URL *url* renders to."""
+def _rendered(url, saltenv, context=None):
+    """Return the data that the template of the URL *url* renders to, given this *context*."""
     text = __salt__["cp.get_file_str"](url, saltenv=saltenv)
     if not text:
         raise CommandExecutionError(
@@ -341,7 +406,7 @@ def _rendered(url, saltenv):
             "pillar and files to states alone: state.apply postfix_sasl test=True"
         )
     rendered = __salt__["file.apply_template_on_contents"](
-        text, template="jinja", context={}, defaults={}, saltenv=saltenv
+        text, template="jinja", context=context or {}, defaults={}, saltenv=saltenv
     )
     try:
         return json.loads(rendered)

@@ -13,6 +13,7 @@ import postfix_sasl_maincf
 import postfix_sasl_parts
 import postfix_sasl_sasl
 import postfix_sasl_saslauthd
+import postfix_sasl_schedule
 import postfix_sasl_services
 import postfix_sasl_stock
 import postfix_sasl_things
@@ -34,12 +35,14 @@ def removal(settings, host):
         *_files(_PAM_FILES),
         *postfix_sasl_saslauthd.removal(host.salt),
     ]
+    watching = postfix_sasl_schedule.removal(host)
     if not sasl_files and not others and not postfix_sasl_transaction.is_unfinished():
-        return postfix_sasl_parts.Part([_Nothing()])
+        return postfix_sasl_parts.Part(watching or [_Nothing()])
     if os.path.exists(postfix_sasl_config.MAIN_CF):
         sasl_files = [_Configuration(settings, host.salt)]
-    # Postfix stops asking first, and what a killed run would be recognised by goes last.
-    things = [*sasl_files, *others]
+    # Nobody shall put back what goes here. Postfix stops asking first then, and what a killed run
+    # would be recognised by goes last.
+    things = [*watching, *sasl_files, *others]
     return postfix_sasl_parts.Part(things, postfix_sasl_parts.reload_for_group(host))
 
 

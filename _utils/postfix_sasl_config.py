@@ -47,6 +47,8 @@ class Configuration:
         then part of this run, not something that was there.
     """
 
+    paths = (MAIN_CF, MASTER_CF, postfix_sasl_transaction.JOURNAL)
+
     def __init__(self, settings, salt, fresh=False):
         self.settings, self.fresh = settings, fresh
         self.postfix = postfix_sasl_daemons.Postfix(salt)
@@ -156,7 +158,18 @@ class Configuration:
 
     def apply(self):
         """Bring the new configuration into force, all of it or nothing; see the transaction."""
+        self.compared = {**self.main_plan[0], **self.master_plan[0]}
         postfix_sasl_transaction.run(self)
+
+    def made(self, changes):
+        """Return what ``apply`` changed, where ``changes()`` had said *changes*.
+
+        What somebody edited after that is in it, and not what somebody had put right by then.
+        """
+        if self.fresh:
+            return changes
+        others = {name: change for name, change in changes.items() if name not in self.compared}
+        return {**self.main_plan[0], **self.master_plan[0], **others}
 
 
 def _texts():

@@ -91,6 +91,12 @@ class Daemon:
         """Return whether it starts at boot."""
         return bool(self._links())
 
+    def boot_directories(self):
+        """Return the directories in which there is a link for what starts at boot."""
+        if has_systemd():
+            return glob.glob("/etc/systemd/system/*.wants")
+        return ["/etc/rc2.d"]
+
     def _links(self):
         if has_systemd():
             return glob.glob(f"/etc/systemd/system/*.wants/{self.name}.service")

@@ -15,6 +15,7 @@ from postfix_sasl_types import (
     ListOf,
     MainText,
     MapOf,
+    Mode,
     Options,
     OptionText,
     OwnDirectory,
@@ -180,6 +181,16 @@ OPTIONS = {
     "fetchmail:interval": Option(Int(1, 86400), 300, "seconds from one poll to the next"),
     "fetchmail:poll": Option(
         ListOf(_POLL), [], "what it fetches: server, protocol, port, ssl, users", secret=True
+    ),
+    "drift:mode": Option(
+        Mode("off", "report", "enforce"),
+        "off",
+        "look for drift at intervals: tell the master by an event, or correct it, too",
+    ),
+    # One run never begins before the last one has ended, so that a second does no harm.
+    "drift:interval": Option(Int(1, 604800), 3600, "seconds from one look to the next"),
+    "drift:splay": Option(
+        Int(0, 86400), 600, "up to so many seconds more, at random; never more than the interval"
     ),
     "verify": Option(
         Bool(), True, "after a change talk to every listener; if one does not answer, change back"

@@ -12,6 +12,7 @@ import postfix_sasl_fetchmail
 import postfix_sasl_packages
 import postfix_sasl_pam
 import postfix_sasl_saslauthd
+import postfix_sasl_schedule
 import postfix_sasl_services
 import postfix_sasl_tls
 
@@ -23,13 +24,18 @@ class Host:
         Salt's execution functions, ``__salt__``.
     context
         A dictionary that lives as long as the run, ``__context__``.
+    opts
+        The minion's configuration, ``__opts__``.
+    saltenv
+        The environment that the formula comes from.
     """
 
     _MISSING = "postfix_sasl.missing_before_this_run"
     _MARKS = (postfix_sasl_config.MAIN_CF, postfix_sasl_fetchmail.PROGRAM)
 
-    def __init__(self, salt, context):
+    def __init__(self, salt, context, opts=None, saltenv="base"):
         self.salt, self.context = salt, context
+        self.opts, self.saltenv = opts or {}, saltenv
 
     def fresh(self, path):
         """Return whether there was no file *path*, one of _MARKS, when this run began.
@@ -51,7 +57,8 @@ class Part:
     """Things that are compared together and then applied in order.
 
     things
-        Objects with ``changes()`` and ``apply()``.
+        Objects with ``changes()`` and ``apply()``. One that looks again before it changes anything
+        has ``made(changes)`` besides: what it changed in the end, of what it said it would.
     afterwards
         Called with the changes once everything is applied.
     """
@@ -69,7 +76,7 @@ class Part:
         made = {}
         for thing, changes in due:
             thing.apply()
-            made.update(changes)
+            made.update(thing.made(changes) if hasattr(thing, "made") else changes)
         if made and self.afterwards:
             self.afterwards(made)
         return made
@@ -132,6 +139,11 @@ def _fetchmail(settings, host):
     return Part(postfix_sasl_fetchmail.things(settings, host.salt, fresh))
 
 
+def _drift(settings, host):
+    wanted = postfix_sasl_schedule.job(settings, host.saltenv)
+    return Part([postfix_sasl_schedule.Job(wanted, host)])
+
+
 PARTS = {
     "package": _package,
     "saslauthd": _saslauthd,
@@ -139,4 +151,5 @@ PARTS = {
     "tls": _tls,
     "config": _config,
     "fetchmail": _fetchmail,
+    "drift": _drift,
 }

@@ -43,6 +43,8 @@ def check(pillar):
             problems += [_problem((key, *one.path), one) for one in wrong.each]
     if given.get("services:fetchmail:enabled") is None:
         settings["services:fetchmail:enabled"] = settings["fetchmail:enabled"]
+    if given.get("drift:splay") is None:
+        settings["drift:splay"] = min(settings["drift:splay"], settings["drift:interval"])
     if not problems:
         problems = [f"{ROOT}:{line}" for line in _contradictions(settings)]
     if problems:
@@ -113,6 +115,11 @@ def _contradictions(settings):
     yield from _fetchmail_contradictions(settings)
     yield from _login_contradictions(settings)
     yield from _two_for_one_port(settings)
+    if settings["drift:splay"] > settings["drift:interval"]:
+        yield (
+            f"drift:splay: got {settings['drift:splay']}; it takes no more than drift:interval, "
+            f"{settings['drift:interval']}"
+        )
 
 
 def _fetchmail_contradictions(settings):

@@ -65,6 +65,7 @@ class Snakeoil:
     """
 
     _COMMAND = "/usr/sbin/make-ssl-cert"
+    paths = (SNAKEOIL_CERTIFICATE, SNAKEOIL_KEY)
 
     def changes(self):
         """Return the certificate or key that is missing."""

@@ -150,6 +150,14 @@ class Choice:
         return value
 
 
+class Mode(Choice):
+    """One of a few words, among them ``off``, which YAML 1.1 takes for false."""
+
+    def check(self, value):
+        """Return *value*, ``off`` for false; raise Wrong unless it is one of the words."""
+        return super().check("off" if value is False else value)
+
+
 class Text:
     """One line of text, with a pattern it has to match in full."""
 

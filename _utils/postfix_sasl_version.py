@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "155cd99de1192f0f"
+VERSION = "5fde575886b12f0b"

@@ -6,3 +6,4 @@ include:
   - postfix_sasl.tls
   - postfix_sasl.config
   - postfix_sasl.fetchmail
+  - postfix_sasl.drift

@@ -71,6 +71,10 @@ class FleetRun:
         return "\n".join([f"salt: exit status {self.exit_status}", *runs])
 
 
+def _stamp(event):
+    return event.stamp
+
+
 class Site(Network):
     """Hosts on one network, and a place there for what manages them; a context manager.
 
@@ -173,13 +177,20 @@ class Site(Network):
 class Fleet(Site):
     """A master and its minions; a context manager, whose end takes all of it away.
 
-    `minions` says which hosts to boot: `{name: options of Host.boot}`; `config` is what the
-    master's configuration shall have besides, or instead.
+    `minions` says which hosts to boot: `{name: options of Host.boot}`. `master_config` and
+    `minion_config` are laid over the configuration of the master, and of each minion.
     """
 
-    def __init__(self, directory: Path, minions: dict[str, dict], config: dict | None = None):
+    def __init__(
+        self,
+        directory: Path,
+        minions: dict[str, dict],
+        master_config: dict | None = None,
+        minion_config: dict | None = None,
+    ):
         super().__init__(directory, minions)
-        self._config = config or {}
+        self._master_config = master_config or {}
+        self._minion_config = {**MINION_CONFIG, **(minion_config or {})}
 
     # -- use ------------------------------------------------------------------------------------
 
@@ -224,6 +235,18 @@ class Fleet(Site):
         [states] = data.get("data", {}).values() or [[done.stdout]]
         return StateRun(done.returncode, states, done.stderr)
 
+    def events(self, tag: str, since: float = 0.0) -> list[dict]:
+        """Return what came over the master's bus under this tag, or pattern, oldest first."""
+        seen = sorted(self._events.get_events({("master", tag)}, after_time=since), key=_stamp)
+        return [event.data for event in seen]
+
+    def restart_minions(self) -> None:
+        """Restart the minions, and wait until they are there again."""
+        before = time.time()
+        for host in self.hosts.values():
+            host.run("systemctl", "restart", "salt-minion")
+        self._await_starts(before)
+
     # -- life -----------------------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -245,7 +268,7 @@ class Fleet(Site):
             **MASTER_CONFIG,
             "file_roots": {"base": [str(self.formula)]},
             "pillar_roots": {"base": [str(self.pillar)]},
-            **self._config,
+            **self._master_config,
         }
         self.master = manager.salt_master_daemon(
             "master",
@@ -272,10 +295,13 @@ class Fleet(Site):
         ports["publish_port"] = self.master.config["publish_port"]
         before = time.time()
         for name, host in self.hosts.items():
-            config = {"id": name, **ports, **MINION_CONFIG}
+            config = {"id": name, **ports, **self._minion_config}
             host.write("/etc/salt/minion", json.dumps(config))
             host.run("systemd-run", "--unit=salt-minion", f"{images.SALT_HOME}/bin/salt-minion")
+        self._await_starts(before)
+
+    def _await_starts(self, since: float) -> None:
         started = {("master", f"salt/minion/{name}/start") for name in self.hosts}
-        seen = self._events.wait_for_events(started, timeout=START_TIMEOUT, after_time=before)
+        seen = self._events.wait_for_events(started, timeout=START_TIMEOUT, after_time=since)
         if seen is not True and not seen.found_all_events:
             raise HostError(f"did not come: {sorted(tag for _, tag in seen.missed)}")

@@ -13,7 +13,15 @@ from . import images
 from .host import Host, HostError
 
 USER, PASSWORD = "alice", "correct horse 7"
-FORMULA_DIRECTORIES = ("postfix_sasl", "_modules", "_output", "_runners", "_states", "_utils")
+FORMULA_DIRECTORIES = (
+    "postfix_sasl",
+    "_beacons",
+    "_modules",
+    "_output",
+    "_runners",
+    "_states",
+    "_utils",
+)
 
 
 def installed(release: str) -> list[Path]:

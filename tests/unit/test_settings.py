@@ -26,6 +26,9 @@ DEFAULTS = {
     "master": {},
     "purge": "report",
     "verify": True,
+    "drift:mode": "off",
+    "drift:interval": 3600,
+    "drift:splay": 600,
     "chroot": True,
     "sasl:backend": "saslauthd",
     "sasl:mechanisms": ["PLAIN", "LOGIN"],
@@ -120,6 +123,10 @@ RIGHT = {
     "services:fetchmail:port": [(1,), (65535,)],
     "fetchmail:rcfile": [("/etc/fetchmail/rc",)],
     "fetchmail:interval": [(1,), (86400,)],
+    # YAML 1.1 takes off for false.
+    "drift:mode": [("off",), (False, "off"), ("report",), ("enforce",)],
+    "drift:interval": [(600,), (604800,)],
+    "drift:splay": [(0,), (3600,)],
     "fetchmail:poll": [
         ([POLL], [FULL_POLL]),
         ([{**POLL, "port": None, "ssl": None}], [FULL_POLL]),
@@ -181,6 +188,9 @@ WRONG = {
     "services:fetchmail:port": [(0, "from 1 to 65535"), (65536, "got 65536")],
     "fetchmail:rcfile": [("rc", "an absolute path")],
     "fetchmail:interval": [(0, "from 1")],
+    "drift:mode": [(True, "one of off"), ("enforced", "did you mean enforce"), (0, "one of off")],
+    "drift:interval": [(0, "from 1"), ("60", "whole number")],
+    "drift:splay": [(-1, "from 0"), (3601, "no more than drift:interval, 3600")],
     "fetchmail:poll": [
         ({}, "takes a list"),
         ([{"server": "x", "users": []}], "0:users: got a list; it takes a list, not empty"),
@@ -266,6 +276,11 @@ def test_a_key_refuses(key, value, words):
     assert line.startswith(f"postfix_sasl:{key}:")
     assert words in line
     assert "\n" not in line and line.isprintable()
+
+
+@pytest.mark.parametrize(("interval", "splay"), [(60, 60), (600, 600), (601, 600)])
+def test_the_splay_is_never_longer_than_the_interval(interval, splay):
+    assert check({"drift": {"interval": interval}})["drift:splay"] == splay
 
 
 @pytest.mark.parametrize("key", sorted(set(OPTIONS) - NULL_IS_A_VALUE))
