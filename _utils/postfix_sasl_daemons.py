@@ -67,6 +67,55 @@ def process_of(pid_file, program):
     return pid if os.path.basename(target.removesuffix(" (deleted)")) == program else None
 
 
+def processes(program, uid=None):
+    """Return the ids of the processes that run *program*, those of the user *uid* if given.
+
+    Those inside of containers, which have ids of their own, are not counted.
+    """
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            target = os.readlink(f"/proc/{pid}/exe")
+            owner = uid if uid is None else os.stat(f"/proc/{pid}").st_uid
+            if not os.path.samefile(f"/proc/{pid}/ns/pid", "/proc/self/ns/pid"):
+                continue
+        except OSError:
+            continue
+        if owner == uid and os.path.basename(target.removesuffix(" (deleted)")) == program:
+            found.append(int(pid))
+    return sorted(found)
+
+
+def command_of(pid):
+    """Return the words a process was started with; none where it is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as words:
+            return words.read().rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def state_of(pid):
+    """Return a process's state, a letter of proc(5) such as ``T`` for stopped; None for none."""
+    return _status_of(pid, "State")[:1] or None
+
+
+def groups_of(pid):
+    """Return the groups of a process, as a set of numbers."""
+    return {int(word) for word in f"{_status_of(pid, 'Groups')} {_status_of(pid, 'Gid')}".split()}
+
+
+def _status_of(pid, name):
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(f"{name}:"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return ""
+
+
 class Daemon:
     """A daemon with its unit or its init script.
 
@@ -186,8 +235,8 @@ class Postfix(Daemon):
     def start(self):
         """Start Postfix and wait until master(8) runs; raise DaemonError where it does not."""
         self.control("start")
-        if not wait_for(self.running, 2) and self._unit() != self.name:
-            self.control("start", self._unit())
+        if not wait_for(self.running, 2) and self.unit() != self.name:
+            self.control("start", self.unit())
         self.wait()
         self.pending.done()
 
@@ -199,7 +248,7 @@ class Postfix(Daemon):
         """
         if self.running():
             run(["/usr/sbin/postfix", "status"])
-        self.control("restart", self._unit())
+        self.control("restart", self.unit())
         self.wait()
         self.pending.done()
 
@@ -224,10 +273,10 @@ class Postfix(Daemon):
     def where_to_look(self):
         """Return what to type to see why it does not run."""
         if has_systemd():
-            return f"look at: systemctl status {self._unit()}; journalctl -t postfix/master"
+            return f"look at: systemctl status {self.unit()}; journalctl -t postfix/master"
         return super().where_to_look()
 
-    def _unit(self):
+    def unit(self):
         """Return the unit that holds master(8): Debian 12's postfix.service does not."""
         for directory in _UNIT_DIRECTORIES:
             try:

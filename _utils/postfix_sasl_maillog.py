@@ -1,6 +1,9 @@
 """What Postfix and saslauthd have logged since a moment, from the journal or from mail.log."""
 
+import contextlib
+import datetime
 import os
+import re
 import subprocess
 import time
 
@@ -11,14 +14,22 @@ _TELLING = ("warning:", "fatal:", "error:", "panic:")
 _THROTTLED = " -- throttling"
 _THROTTLE_SECONDS = 61
 _TAIL_BYTES = 20_000
+_RECENT_BYTES = 500_000
+_RECENT_SECONDS = 5
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d:\d\d")
+_CLASSIC = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d")
 _NO_TROUBLE = "/.postfix_sasl-journal/"  # postfix check takes our links for writable files
 
 
 class MailLog:
-    """The mail log from the moment this object is made."""
+    """The mail log from the moment this object is made.
 
-    def __init__(self):
-        self.since = time.time()
+    seconds
+        How long the journal may take to answer.
+    """
+
+    def __init__(self, seconds=30):
+        self.since, self.seconds = time.time(), seconds
         self.sizes = {path: os.path.getsize(path) for path in _FILES if os.path.exists(path)}
 
     def troubles(self, most=8):
@@ -35,7 +46,7 @@ class MailLog:
 
     def _lines(self):
         if postfix_sasl_daemons.has_systemd():
-            return self._journal(f"--since=@{self.since:.3f}")
+            return _journal(f"--since=@{self.since:.3f}", seconds=self.seconds)
         for path, size in self.sizes.items():
             with open(path, encoding="utf-8", errors="replace") as log:
                 log.seek(size)
@@ -45,23 +56,63 @@ class MailLog:
     def _lines_before(self):
         if postfix_sasl_daemons.has_systemd():
             since, until = self.since - _THROTTLE_SECONDS, self.since
-            return self._journal(f"--since=@{since:.3f}", f"--until=@{until:.3f}")
+            period = (f"--since=@{since:.3f}", f"--until=@{until:.3f}")
+            return _journal(*period, seconds=self.seconds)
         for path, size in self.sizes.items():
             with open(path, encoding="utf-8", errors="replace") as log:
                 log.seek(max(0, size - _TAIL_BYTES))
                 return log.read(_TAIL_BYTES).splitlines()
         return []
 
-    def _journal(self, *period):
-        # 2 is the syslog facility mail.
-        command = ["journalctl", "-q", "--no-pager", *period]
-        done = subprocess.run(
-            [*command, "SYSLOG_FACILITY=2"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=30,
-            check=False,
-        )
-        return done.stdout.splitlines()
+
+def recent(seconds, most=3000):
+    """Return the mail log's lines of so many seconds, oldest first, at most the last so many.
+
+    Where there is a journal it is asked; a line of a file counts if its time can be read.
+    Nothing is returned where neither can be had.
+    """
+    since = time.time() - seconds
+    if postfix_sasl_daemons.has_systemd():
+        try:
+            return _journal(f"--since=@{since:.0f}", f"-n{most}", seconds=_RECENT_SECONDS)
+        except (OSError, subprocess.TimeoutExpired):
+            return []
+    for path in _FILES:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as log:
+                log.seek(max(0, os.path.getsize(path) - _RECENT_BYTES))
+                lines = log.read(_RECENT_BYTES).splitlines()
+        except OSError:
+            continue
+        return [line for line in lines if (_time_of(line) or 0) >= since][-most:]
+    return []
+
+
+def _time_of(line):
+    """Return when a line was logged, in seconds since the epoch; None where it does not tell."""
+    if match := _ISO.match(line):
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(match[0]).timestamp()
+    if match := _CLASSIC.match(line):
+        now = datetime.datetime.now()
+        with contextlib.suppress(ValueError):
+            moment = datetime.datetime.strptime(f"{now.year} {match[0]}", "%Y %b %d %H:%M:%S")
+            # It has no year: what would be in the future is of the last one.
+            is_ahead = moment > now + datetime.timedelta(days=1)
+            return (moment.replace(year=now.year - 1) if is_ahead else moment).timestamp()
+    return None
+
+
+def _journal(*period, seconds):
+    # 2 is the syslog facility mail.
+    command = ["journalctl", "-q", "--no-pager", *period, "SYSLOG_FACILITY=2"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    return done.stdout.splitlines()

@@ -88,9 +88,9 @@ def talk(result, timeout, conversation):
     except OSError as error:
         # OpenSSL's reasons are names such as WRONG_VERSION_NUMBER
         reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
-        result["error"] = _text(f"{session.step}: {reason or error.strerror or error}")
+        result["error"] = plain(f"{session.step}: {reason or error.strerror or error}")
     except Exception as error:  # a peer must not be able to break the caller in any way
-        result["error"] = _text(f"{session.step}: {type(error).__name__}: {error}")
+        result["error"] = plain(f"{session.step}: {type(error).__name__}: {error}")
     finally:
         session.close()
 
@@ -366,8 +366,8 @@ class Session:
             line = self._line()
             code, mark = line[:3], line[3:4]
             if not (code.isdigit() and code.isascii() and mark in (b"", b" ", b"-")):
-                raise Failure(f"{step}: not an SMTP reply: {_text(line)}")
-            texts.append(_text(line[4:]))
+                raise Failure(f"{step}: not an SMTP reply: {plain(line)}")
+            texts.append(plain(line[4:]))
             if mark != b"-":
                 return int(code), texts
         raise Failure(f"{step}: a reply of more than {MAX_LINES} lines")
@@ -397,12 +397,12 @@ class Session:
             self.sock.close()
 
 
-def _text(text):
-    """Return a peer's text or bytes fit for a terminal: printable ASCII, bounded."""
+def plain(text, most=MAX_TEXT):
+    """Return a peer's text or bytes fit for a terminal: printable ASCII, at most so many."""
     if isinstance(text, bytes):
         text = text.decode("ascii", "replace")
     shown = "".join(c if " " <= c <= "~" else "?" for c in text.strip())
-    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 3] + "..."
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def _server_name(host):
@@ -436,13 +436,13 @@ def _certificate(der):
 
         certificate = x509.load_der_x509_certificate(der)
         start, end = (_utc(certificate, key) for key in ("not_valid_before", "not_valid_after"))
-        seen["subject"] = _text(certificate.subject.rfc4514_string())
-        seen["issuer"] = _text(certificate.issuer.rfc4514_string())
+        seen["subject"] = plain(certificate.subject.rfc4514_string())
+        seen["issuer"] = plain(certificate.issuer.rfc4514_string())
         seen["self_signed"] = certificate.issuer == certificate.subject
         seen["not_before"], seen["not_after"] = start.isoformat(), end.isoformat()
         seen["days_left"] = (end - datetime.datetime.now(datetime.timezone.utc)).days
         alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        names = [_text(str(name.value)) for name in alternative.value]
+        names = [plain(str(name.value)) for name in alternative.value]
         seen["names"] = names[:MAX_NAMES]
     except Exception:  # no cryptography, no such extension, or a certificate made to break readers
         pass

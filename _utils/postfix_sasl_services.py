@@ -67,7 +67,8 @@ def endpoint(key):
     if kind != "inet":
         return None
     host, _, port = service.rpartition(":")
-    return host.strip("[]"), int(port) if port.isdigit() else _port_of(port)
+    is_number = port.isascii() and port.isdigit()
+    return host.strip("[]"), int(port) if is_number else _port_of(port)
 
 
 def _port_of(name):

@@ -79,7 +79,7 @@ def is_bound_otherwise(main, entries):
     bound = listening()
     wanted = expectations(main, entries, [])
     open_already = [listener for listener in wanted if listener[2] in bound]
-    return bool(_wrongly_bound(main, open_already))
+    return bool(wrongly_bound(main, open_already))
 
 
 def uptime():
@@ -106,7 +106,7 @@ def listening():
 def _once(main, wanted, daemon):
     if not daemon.running():
         return ["Postfix does not run"]
-    wrong = _wrongly_bound(main, wanted)
+    wrong = wrongly_bound(main, wanted)
     if wrong:
         return wrong
     results = postfix_sasl_probe.probe_all(
@@ -119,9 +119,12 @@ def _once(main, wanted, daemon):
     ]
 
 
-def _wrongly_bound(main, wanted):
+def wrongly_bound(main, wanted):
     """Return the listeners that are open to more, or fewer, addresses than configured."""
     interfaces = main.get("inet_interfaces", "all").strip()
+    words = interfaces.replace(",", " ").split()
+    is_ipv6_only = main.get("inet_protocols", "all").strip() == "ipv6"
+    named = {word for word in words if _is_address(word) and ":" not in word and not is_ipv6_only}
     bound = listening()
     wrong = []
     for key, address, port, _tls, _expected in wanted:
@@ -133,7 +136,7 @@ def _wrongly_bound(main, wanted):
         elif postfix_sasl_services.endpoint(key)[0]:
             if not everywhere and _is_address(address) and address not in addresses:
                 wrong.append(f"{key}: port {port} is open on {seen}; expected {address}")
-        elif everywhere != (interfaces == "all"):
+        elif everywhere != (interfaces == "all") or not (everywhere or named <= addresses):
             expected = f"inet_interfaces = {interfaces}"
             wrong.append(f"{key}: port {port} is open on {seen}; expected {expected}")
     return wrong

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "5fde575886b12f0b"
+VERSION = "6c0034a13bcef0ca"

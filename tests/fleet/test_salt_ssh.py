@@ -89,7 +89,7 @@ def test_a_new_release_and_a_pillar_take_effect_and_secrets_are_for_root(site, r
     for host in site.hosts.values():
         modes = host.run("sh", "-c", f"stat -c '%U %a' {THIN} {STATES}").stdout
         assert modes == "root 700\nroot 600\n"
-    show = f"tar --extract --gzip --to-stdout --file={STATES} pillar.json"
+    show = f"tar --extract --gzip --to-stdout --file {STATES} pillar.json"
     assert "hush-8731" in site.hosts["trixie"].run("sh", "-c", show).stdout
 
 

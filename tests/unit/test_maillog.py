@@ -1,0 +1,31 @@
+"""When the lines of a mail log were written, as the two common formats say it."""
+
+import datetime
+
+import postfix_sasl_maillog as maillog
+import pytest
+
+
+def seconds_ago(line):
+    return datetime.datetime.now().timestamp() - maillog._time_of(line)
+
+
+def test_the_format_of_new_installations():
+    moment = datetime.datetime.now().astimezone() - datetime.timedelta(minutes=5)
+    line = f"{moment.isoformat(timespec='microseconds')} mail postfix/smtpd[1]: warning: x"
+    assert 299 < seconds_ago(line) < 305
+
+
+def test_the_classic_format():
+    moment = datetime.datetime.now() - datetime.timedelta(minutes=5)
+    assert 299 < seconds_ago(f"{moment:%b %e %H:%M:%S} mail postfix/smtpd[1]: warning: x") < 305
+
+
+def test_the_classic_format_has_no_year():
+    moment = datetime.datetime.now() + datetime.timedelta(days=20)
+    assert seconds_ago(f"{moment:%b %e %H:%M:%S} mail postfix/smtpd[1]: x") > 300 * 86400
+
+
+@pytest.mark.parametrize("line", ["", "nonsense", "2026-99-99T99:99:99+00:00 x", "Foo 99 1:1:1"])
+def test_what_has_no_time(line):
+    assert maillog._time_of(line) is None
