@@ -159,7 +159,8 @@ def apply_(part, settings=None, test=False, saltenv="base"):
     Make one part of this host as the settings ask.
 
     part
-        ``package``, ``saslauthd``, ``pam``, ``tls``, ``config``, ``fetchmail`` or ``drift``.
+        ``package``, ``saslauthd`` (whoever checks passwords), ``pam``, ``tls``, ``config``,
+        ``fetchmail`` or ``drift``.
     settings
         The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
         renders to it; empty for all defaults.

@@ -163,8 +163,8 @@ class Membership:
         return {f"group {self.group}": {"old": members, "new": left}}
 
     def apply(self):
-        """Take the user out of the group."""
-        if not self.salt["group.deluser"](self.group, self.user):
+        """Take the user out of the group, unless that has happened meanwhile."""
+        if self.changes() and not self.salt["group.deluser"](self.group, self.user):
             raise RuntimeError(
                 f"user {self.user} could not be taken out of group {self.group}; "
                 f"try: gpasswd -d {self.user} {self.group}"

@@ -8,11 +8,14 @@ import os
 
 import postfix_sasl_absent
 import postfix_sasl_config
+import postfix_sasl_dovecot
 import postfix_sasl_fetchmail
 import postfix_sasl_maincf
+import postfix_sasl_pam
 import postfix_sasl_parts
 import postfix_sasl_sasl
 import postfix_sasl_saslauthd
+import postfix_sasl_sasldb
 import postfix_sasl_schedule
 import postfix_sasl_services
 import postfix_sasl_stock
@@ -20,7 +23,6 @@ import postfix_sasl_things
 import postfix_sasl_transaction
 
 _SASL_FILES = f"{postfix_sasl_sasl.CONFIG_DIRECTORY}/*.conf"
-_PAM_FILES = "/etc/pam.d/*"
 
 
 def removal(settings, host):
@@ -29,10 +31,14 @@ def removal(settings, host):
     settings
         Checked settings: they tell which parameters and entries the formula was asked for.
     """
-    sasl_files = _files(_SASL_FILES)
+    sasl_files = [
+        postfix_sasl_things.File(path, None) for path in postfix_sasl_absent.ours(_SASL_FILES)
+    ]
     others = [
         *postfix_sasl_fetchmail.removal(settings, host.salt),
-        *_files(_PAM_FILES),
+        *postfix_sasl_pam.removal(),
+        *postfix_sasl_dovecot.removal(host.salt),
+        *postfix_sasl_sasldb.removal(host.salt),
         *postfix_sasl_saslauthd.removal(host.salt),
     ]
     watching = postfix_sasl_schedule.removal(host)
@@ -136,7 +142,7 @@ class _Configuration(postfix_sasl_config.Configuration):
 
     def sasl_files(self):
         """Return ``{path: None}`` of Cyrus SASL's configuration, as far as it is ours."""
-        return {file.path: None for file in _files(_SASL_FILES)}
+        return dict.fromkeys(postfix_sasl_absent.ours(_SASL_FILES))
 
 
 class _Nothing:
@@ -147,9 +153,3 @@ class _Nothing:
     def changes(self):
         """Return no changes."""
         return {}
-
-
-def _files(pattern):
-    """Return the files of ours that match the *pattern*, as things."""
-    paths = postfix_sasl_absent.ours(pattern)
-    return [postfix_sasl_things.File(path, None) for path in paths]

@@ -2,8 +2,10 @@
 
 import os
 
+import postfix_sasl_absent
 import postfix_sasl_daemons
 import postfix_sasl_known
+import postfix_sasl_macros
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
 import postfix_sasl_purge
@@ -29,6 +31,30 @@ def main_cf(settings):
         **postfix_sasl_tls.parameters(settings),
         **settings["main"],
     }
+
+
+def realm(settings):
+    """Return the realm that smtpd gives to names of users without one.
+
+    settings
+        Checked settings, see ``postfix_sasl_settings``.
+
+    Before Postfix is installed nobody can tell, and nothing depends on it: it is "".
+    """
+    if not os.path.exists(MAIN_CF):
+        return ""
+    main = postfix_sasl_maincf.MainCf.parse(read_or_empty(MAIN_CF)).as_dict()
+    main.update((name, value or "") for name, value in main_cf(settings).items())
+
+    def lookup(name):
+        if name in main:
+            return main[name]
+        return postfix_sasl_known.KnownThings().defaults.get(name, "")
+
+    for text in ("$smtpd_sasl_local_domain", "$myhostname"):
+        if found := postfix_sasl_macros.expand(text, lookup):
+            return found
+    raise ValueError("sasl:users: no realm can be told from main.cf; give the names as user@realm")
 
 
 class Refused(RuntimeError):
@@ -100,7 +126,13 @@ class Configuration:
 
     def sasl_files(self):
         """Return ``{path: text, or None to remove it}`` of Cyrus SASL's configuration."""
-        return postfix_sasl_sasl.smtpd_conf_files(self.settings, self.final_entries)
+        files = postfix_sasl_sasl.smtpd_conf_files(self.settings, self.final_entries)
+        # One that is not needed, and that somebody else wrote, is nobody's business.
+        return {
+            path: text
+            for path, text in files.items()
+            if text is not None or postfix_sasl_absent.ours(path)
+        }
 
     def changes(self):
         """Return ``{parameter, service/type, path or service: {"old", "new"}}``."""

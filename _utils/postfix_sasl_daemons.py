@@ -365,7 +365,9 @@ class Service:
 
 
 def run(command, accepted=(0,)):
-    """Run *command*, a list of words; raise NotTold with what it said where it fails.
+    """Run *command*, a list of words; return its output.
+
+    Raises NotTold with what it said where it fails.
 
     accepted
         The exit statuses that are no failure; None for all of them.
@@ -387,6 +389,7 @@ def run(command, accepted=(0,)):
     if accepted is not None and done.returncode not in accepted:
         said = (done.stderr or done.stdout).strip()
         raise NotTold(f"{' '.join(command)}: {said or f'exit status {done.returncode}'}")
+    return done.stdout
 
 
 def _first_line(error):

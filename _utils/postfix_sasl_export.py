@@ -50,6 +50,8 @@ _LISTS = {
 }
 # Where smtpd finds the configuration of SASL: the formula writes that, and says where it is.
 _PLACE_OF_SASL = ("cyrus_sasl_config_path", "smtpd_sasl_path")
+# With Dovecot: the place of its socket, and what of its mechanisms smtpd offers.
+_OF_DOVECOT = ("smtpd_sasl_path", "smtpd_sasl_mechanism_filter")
 _DEBIANS_DESTINATION = re.compile(r"\$myhostname, \S+, localhost(\.\S+)?, , localhost")
 _MOST_ROUNDS = 5
 
@@ -110,6 +112,8 @@ def pillar(live):
     """
     found = _Found(live)
     _listeners(found)
+    if found.asks_dovecot:
+        _dovecot(found)
     for key, values in _CHOICES.items():
         found.choose(key, values)
     for key, name in _TEXTS.items():
@@ -130,7 +134,8 @@ class _Found:
         self.live, self.flat = live, {"main": {}, "master": {}}
         switches = [live.main, *(fields["options"] for fields in live.entries.values())]
         is_on = any(each.get("smtpd_sasl_auth_enable") == "yes" for each in switches)
-        self.logs_in = is_on and live.main.get("smtpd_sasl_type", "cyrus") == "cyrus"
+        kind = live.main.get("smtpd_sasl_type", "cyrus")
+        self.logs_in, self.asks_dovecot = is_on and kind == "cyrus", is_on and kind == "dovecot"
 
     def choose(self, key, values):
         """Give *key* the one of the *values* that leaves least to say; its default if none does."""
@@ -225,6 +230,8 @@ class _Found:
         return {**fields, "options": options} if options else fields
 
     def _is_ours_to_place(self, name):
+        if self.asks_dovecot and name in _OF_DOVECOT:
+            return True
         if not self.logs_in or name not in _PLACE_OF_SASL:
             return False
         # Where Debian's own main.cf does not have it, it is compiled in.
@@ -276,6 +283,13 @@ def _listeners(found):
             )
 
 
+def _dovecot(found):
+    found.put(sasl__backend="dovecot")
+    words = found.live.main.get("smtpd_sasl_mechanism_filter", "").replace(",", " ").upper()
+    if words:
+        found.put(sasl__mechanisms=words.split())
+
+
 def _logins(found):
     """Say how passwords are checked."""
     conf = dict(found.live.smtpd_conf or {})
@@ -285,7 +299,13 @@ def _logins(found):
     pwcheck = conf.pop("pwcheck_method", "auxprop")
     # The formula's saslauthd has its socket where the formula's smtpd looks for it.
     conf.pop("saslauthd_path", None)
-    if pwcheck != "saslauthd":
+    if pwcheck == "auxprop" and conf.get("auxprop_plugin", "sasldb") == "sasldb":
+        found.put(sasl__backend="sasldb")
+        conf.pop("auxprop_plugin", None)
+        inside = postfix_sasl_sasl.SASLDB_INSIDE
+        if conf.setdefault("sasldb_path", "/etc/sasldb2").endswith(inside):
+            del conf["sasldb_path"]
+    elif pwcheck != "saslauthd":
         conf = {"pwcheck_method": pwcheck, "saslauthd_path": None, **conf}
     found.put(sasl__options=conf)
     # saslauthd can check no other; a client that chose another would be refused.

@@ -76,7 +76,19 @@ OPTIONS = {
         "what to do with parameters and entries that neither Debian nor this pillar declares",
     ),
     "chroot": Option(Bool(), True, "run smtpd in the chroot; the SASL socket follows"),
-    "sasl:backend": Option(Choice("saslauthd"), "saslauthd", "who checks passwords"),
+    "sasl:backend": Option(
+        Choice("saslauthd", "sasldb", "dovecot"), "saslauthd", "who checks passwords"
+    ),
+    "sasl:users": Option(
+        MapOf(
+            Text("a password, in quotes if it is all digits", _CELL.pattern.pattern, optional=True),
+            "a dictionary {name or name@realm: password, or null for no such user}",
+            r"[A-Za-z0-9._+=-]{1,64}(@[A-Za-z0-9.-]{1,255})?",
+        ),
+        {},
+        "users of the sasldb; without any they are managed by hand",
+        secret=True,
+    ),
     "sasl:mechanisms": Option(
         ListOf(Text("a SASL mechanism in capitals, such as PLAIN", r"[A-Z0-9_-]{1,20}"), least=1),
         ["PLAIN", "LOGIN"],
@@ -119,7 +131,17 @@ OPTIONS = {
         "where saslauthd looks passwords up",
     ),
     "saslauthd:mechanism_options": Option(
-        Text("plain words", _PLAIN_WORDS), "", "its -O: the rimap server, the ldap file"
+        Text("plain words", _PLAIN_WORDS), "", "its -O: the rimap server, a hand-made ldap file"
+    ),
+    "saslauthd:ldap": Option(
+        MapOf(
+            OptionText(_CELL.takes, _CELL.pattern.pattern),
+            "a dictionary {ldap_option: text}",
+            r"ldap_[a-z0-9_]+",
+        ),
+        {},
+        "for the mechanism ldap: the lines of /etc/saslauthd-<instance>.conf",
+        secret=True,
     ),
     "saslauthd:threads": Option(Int(0, 100), 5, "processes that answer (0: one for each login)"),
     "saslauthd:cache": Option(

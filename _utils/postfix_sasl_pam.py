@@ -1,5 +1,6 @@
 """The PAM service that saslauthd asks."""
 
+import postfix_sasl_absent
 import postfix_sasl_sasl
 import postfix_sasl_things
 
@@ -62,7 +63,13 @@ def _faillock(settings):
 
 def files(settings):
     """Return the files that *settings* ask for, as things with changes and apply."""
-    if not settings["pam:manage"]:
+    if not settings["pam:manage"] or settings["sasl:backend"] != "saslauthd":
         return []
     text = postfix_sasl_sasl.MANAGED + "".join(f"{rule}\n" for rule in rules(settings))
     return [postfix_sasl_things.File(f"/etc/pam.d/{settings['pam:service']}", text)]
+
+
+def removal():
+    """Return the files of ours, as things that remove them."""
+    paths = postfix_sasl_absent.ours("/etc/pam.d/*")
+    return [postfix_sasl_things.File(path, None) for path in paths]

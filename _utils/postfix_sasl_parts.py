@@ -8,10 +8,12 @@ import os
 
 import postfix_sasl_config
 import postfix_sasl_daemons
+import postfix_sasl_dovecot
 import postfix_sasl_fetchmail
 import postfix_sasl_packages
 import postfix_sasl_pam
 import postfix_sasl_saslauthd
+import postfix_sasl_sasldb
 import postfix_sasl_schedule
 import postfix_sasl_services
 import postfix_sasl_tls
@@ -31,7 +33,11 @@ class Host:
     """
 
     _MISSING = "postfix_sasl.missing_before_this_run"
-    _MARKS = (postfix_sasl_config.MAIN_CF, postfix_sasl_fetchmail.PROGRAM)
+    _MARKS = (
+        postfix_sasl_config.MAIN_CF,
+        postfix_sasl_fetchmail.PROGRAM,
+        postfix_sasl_dovecot.PROGRAM,
+    )
 
     def __init__(self, salt, context, opts=None, saltenv="base"):
         self.salt, self.context = salt, context
@@ -61,10 +67,12 @@ class Part:
         has ``made(changes)`` besides: what it changed in the end, of what it said it would.
     afterwards
         Called with the changes once everything is applied.
+    remarks
+        Lines for an admin, whatever the things have to say.
     """
 
-    def __init__(self, things, afterwards=None):
-        self.things, self.afterwards = things, afterwards
+    def __init__(self, things, afterwards=None, remarks=()):
+        self.things, self.afterwards, self.remarks = things, afterwards, remarks
 
     def changes(self):
         """Return the changes of every thing, as one dictionary."""
@@ -83,11 +91,19 @@ class Part:
 
     def notes(self):
         """Return what an admin should know though nothing is changed for it, a list of lines."""
-        return [note for thing in self.things for note in getattr(thing, "notes", ())]
+        of_things = [note for thing in self.things for note in getattr(thing, "notes", ())]
+        return [*self.remarks, *of_things]
 
     def _due(self):
         compared = [(thing, thing.changes()) for thing in self.things]
         return [(thing, changes) for thing, changes in compared if changes]
+
+
+_PACKAGES = {
+    "saslauthd": ("sasl2-bin", "libsasl2-modules"),
+    "sasldb": ("sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"),
+    "dovecot": ("dovecot-core",),
+}
 
 
 def part(name, settings, host):
@@ -96,17 +112,42 @@ def part(name, settings, host):
 
 
 def _package(settings, host):
-    packages = ["postfix", "sasl2-bin", "libsasl2-modules", "ssl-cert"]
+    packages = ["postfix", *_PACKAGES[settings["sasl:backend"]], "ssl-cert"]
     if settings["fetchmail:enabled"]:
         packages.append("fetchmail")
     return Part([postfix_sasl_packages.Packages(packages, host.salt, host.remember_fresh)])
 
 
-def _saslauthd(settings, host):
+def _backend(settings, host):
+    """What checks passwords, set up before smtpd is told of it."""
+    backend = settings["sasl:backend"]
+    if backend == "dovecot":
+        fresh = host.fresh(postfix_sasl_dovecot.PROGRAM)
+        return Part(postfix_sasl_dovecot.things(settings, host.salt, fresh))
+    users = postfix_sasl_sasldb.things(
+        settings, host.salt, lambda: postfix_sasl_config.realm(settings)
+    )
+    if backend == "sasldb":
+        return Part(users)
     current = postfix_sasl_config.current_entries()
     wanted = postfix_sasl_services.entries(settings, current)
     entries = postfix_sasl_services.merged(current, wanted)
-    return Part(postfix_sasl_saslauthd.things(settings, host.salt, entries))
+    saslauthd = postfix_sasl_saslauthd.things(settings, host.salt, entries)
+    return Part([*users, *saslauthd], remarks=postfix_sasl_saslauthd.remarks(settings))
+
+
+def _other_backends(settings, host):
+    """Return what takes off what checked passwords before, as things."""
+    backend, things = settings["sasl:backend"], []
+    if backend != "saslauthd":
+        things += postfix_sasl_pam.removal()
+        things += postfix_sasl_saslauthd.removal(host.salt, leave_group=backend == "sasldb")
+    things += postfix_sasl_sasldb.removal(
+        host.salt, postfix_sasl_sasldb.database(settings), leave_group=backend != "dovecot"
+    )
+    if backend != "dovecot":
+        things += postfix_sasl_dovecot.removal(host.salt)
+    return things
 
 
 def reload_for_group(host):
@@ -131,7 +172,9 @@ def _tls(settings, host):
 
 def _config(settings, host):
     fresh = host.fresh(postfix_sasl_config.MAIN_CF)
-    return Part([postfix_sasl_config.Configuration(settings, host.salt, fresh)])
+    configuration = postfix_sasl_config.Configuration(settings, host.salt, fresh)
+    # Only once smtpd asks somebody else, and has been seen to work.
+    return Part([configuration, *_other_backends(settings, host)], reload_for_group(host))
 
 
 def _fetchmail(settings, host):
@@ -146,7 +189,7 @@ def _drift(settings, host):
 
 PARTS = {
     "package": _package,
-    "saslauthd": _saslauthd,
+    "saslauthd": _backend,
     "pam": _pam,
     "tls": _tls,
     "config": _config,

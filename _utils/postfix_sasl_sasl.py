@@ -1,4 +1,4 @@
-"""What Cyrus SASL needs: main.cf parameters, smtpd.conf, and the saslauthd instance."""
+"""What smtpd needs to have passwords checked: main.cf parameters, smtpd.conf, and paths."""
 
 import postfix_sasl_services
 
@@ -6,6 +6,10 @@ CONFIG_DIRECTORY = "/etc/postfix/sasl"
 SPOOL = "/var/spool/postfix"
 # Debian's own saslauthd has its socket here.
 DEBIAN_RUN_DIRECTORY = "/var/run/saslauthd"
+# Dovecot's socket, relative to the queue directory: every smtpd is there, chrooted or not.
+DOVECOT_PATH = "private/auth"
+# The database of passwords, as a chrooted smtpd sees it; every other one looks into the chroot.
+SASLDB_INSIDE = "/var/lib/sasldb/sasldb2"
 
 MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwritten.\n"
 
@@ -13,6 +17,7 @@ MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwrit
 def parameters(settings):
     """Return the main.cf parameters for SASL that *settings* ask for; None removes one."""
     service = settings["pam:service"]
+    by_dovecot = settings["sasl:backend"] == "dovecot"
     return {
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_sasl_local_domain": settings["sasl:local_domain"],
@@ -23,35 +28,51 @@ def parameters(settings):
         "cyrus_sasl_config_path": CONFIG_DIRECTORY,
         # It names the file in /etc/pam.d, and "smtp" is what Postfix takes by itself.
         "smtpd_sasl_service": None if service == "smtp" else service,
-        "smtpd_sasl_type": None,
-        "smtpd_sasl_path": None,
+        "smtpd_sasl_type": "dovecot" if by_dovecot else None,
+        "smtpd_sasl_path": DOVECOT_PATH if by_dovecot else None,
+        # Dovecot's list of mechanisms is for all it serves; this one is for smtpd.
+        "smtpd_sasl_mechanism_filter": (
+            ", ".join(settings["sasl:mechanisms"]) if by_dovecot else None
+        ),
     }
 
 
 def smtpd_conf_files(settings, entries):
-    """Return ``{path: text}`` of Cyrus SASL's configuration for the smtpd *entries*.
+    """Return ``{path: text, or None}`` of Cyrus SASL's configuration for the smtpd *entries*.
 
-    A chrooted smtpd looks for the socket below the chroot, another one below the real root; a
-    host that has both gets a file for each.
+    A chrooted smtpd looks for a socket or a database below the chroot, another one below the
+    real root; a host that has both gets a file for each. With Dovecot there are none.
     """
+    unchrooted = f"{CONFIG_DIRECTORY}/{postfix_sasl_services.UNCHROOTED_SASL_PATH}.conf"
+    if settings["sasl:backend"] == "dovecot":
+        return {f"{CONFIG_DIRECTORY}/smtpd.conf": None, unchrooted: None}
     chrooted = any(
         fields.get("chroot") == "y"
         for fields in entries.values()
         if postfix_sasl_services.is_smtpd(fields)
     )
     mixed = postfix_sasl_services.is_mixed(entries)
-    inside, real = run_directories(settings, chrooted)
+    inside, real = _places(settings, chrooted)
     files = {f"{CONFIG_DIRECTORY}/smtpd.conf": _smtpd_conf(settings, inside if chrooted else real)}
-    unchrooted = f"{CONFIG_DIRECTORY}/{postfix_sasl_services.UNCHROOTED_SASL_PATH}.conf"
     files[unchrooted] = _smtpd_conf(settings, real) if mixed else None
     return files
 
 
-def _smtpd_conf(settings, run_directory):
+def _places(settings, chrooted):
+    """Return the option that says where passwords are checked: (in the chroot, outside of it)."""
+    if settings["sasl:backend"] == "sasldb":
+        return {"sasldb_path": SASLDB_INSIDE}, {"sasldb_path": SPOOL + SASLDB_INSIDE}
+    inside, real = run_directories(settings, chrooted)
+    return {"saslauthd_path": f"{inside}/mux"}, {"saslauthd_path": f"{real}/mux"}
+
+
+def _smtpd_conf(settings, place):
+    by_sasldb = settings["sasl:backend"] == "sasldb"
     options = {
-        "pwcheck_method": "saslauthd",
+        "pwcheck_method": "auxprop" if by_sasldb else "saslauthd",
+        **({"auxprop_plugin": "sasldb"} if by_sasldb else {}),
         "mech_list": " ".join(settings["sasl:mechanisms"]),
-        "saslauthd_path": f"{run_directory}/mux",
+        **place,
         **settings["sasl:options"],
     }
     lines = [f"{name}: {value}\n" for name, value in options.items() if value is not None]

@@ -119,6 +119,7 @@ _FILES = (
     "/etc/default/saslauthd-*",
     "/etc/systemd/system/saslauthd-*.service",
     "/etc/init.d/saslauthd-*",
+    "/etc/saslauthd-*.conf",
 )
 # The socket's directory, as each of these files names it.
 _DIRECTORY = re.compile(
@@ -212,7 +213,37 @@ def files(settings, directory, systemd):
         )
         starter = postfix_sasl_things.File(f"/etc/init.d/{name}", script, mode=0o755)
     text = defaults_text(settings, directory, systemd)
-    return [postfix_sasl_things.File(defaults, text), starter]
+    return [*_ldap_files(settings), postfix_sasl_things.File(defaults, text), starter]
+
+
+def remarks(settings):
+    """Return what an admin should know of the mechanism, as lines."""
+    mechanism = settings["saslauthd:mechanism"]
+    if mechanism not in ("shadow", "getpwent"):
+        return []
+    return [
+        f"warning: saslauthd:mechanism {mechanism} looks at passwords only: root, and system "
+        "accounts that have one, can log in; the rules in pam:rules are for the mechanism pam"
+    ]
+
+
+def _ldap_files(settings):
+    """Return saslauthd's configuration for LDAP, which may hold a password, as things."""
+    path = _ldap_path(settings)
+    if _has_ldap(settings):
+        options = settings["saslauthd:ldap"].items()
+        lines = [f"{name}: {value}\n" for name, value in options if value is not None]
+        text = postfix_sasl_sasl.MANAGED + "".join(lines)
+        return [postfix_sasl_things.File(path, text, mode=0o600, secret=True)]
+    return [postfix_sasl_things.File(each, None) for each in postfix_sasl_absent.ours(path)]
+
+
+def _has_ldap(settings):
+    return settings["saslauthd:mechanism"] == "ldap" and bool(settings["saslauthd:ldap"])
+
+
+def _ldap_path(settings):
+    return f"/etc/{postfix_sasl_sasl.unit_name(settings)}.conf"
 
 
 def defaults_text(settings, directory, systemd):
@@ -226,17 +257,19 @@ def defaults_text(settings, directory, systemd):
     return postfix_sasl_sasl.MANAGED + _DEFAULTS.format(
         start="no" if systemd else "yes",
         mechanism=settings["saslauthd:mechanism"],
-        mechanism_options=settings["saslauthd:mechanism_options"],
+        mechanism_options=_ldap_path(settings)
+        if _has_ldap(settings)
+        else settings["saslauthd:mechanism_options"],
         threads=settings["saslauthd:threads"],
         options=f"{cache}-m {directory}",
     )
 
 
-def removal(salt):
+def removal(salt, leave_group=False):
     """Return what is left of instances of ours, as things; nothing where there are none.
 
     The host tells what there is, since the pillar may have changed. The files go last: they say
-    that the rest is ours.
+    that the rest is ours. With *leave_group* the user postfix stays in the group.
     """
     stopping, files = [], []
     for name, paths in _instances().items():
@@ -249,7 +282,7 @@ def removal(salt):
             if os.path.realpath(directory) != _DEBIANS_OWN:
                 stopping.append(postfix_sasl_absent.StatOverride(directory))
                 stopping.append(postfix_sasl_absent.SocketDirectory(directory))
-    if files:
+    if files and not leave_group:
         stopping.append(postfix_sasl_absent.Membership("postfix", GROUP, salt))
     return stopping + files
 
@@ -258,7 +291,7 @@ def _instances():
     """Return ``{service name: [path, ...]}`` of the files that are ours."""
     found = {}
     for path in postfix_sasl_absent.ours(*_FILES):
-        name = os.path.basename(path).removesuffix(".service")
+        name = os.path.basename(path).removesuffix(".service").removesuffix(".conf")
         found.setdefault(name, []).append(path)
     return found
 

@@ -288,7 +288,7 @@ def _overlay(derived, declared):
 def _sasl_path_by_chroot(wanted, settings, current):
     """Give smtpd outside the chroot a SASL configuration of its own where some are inside."""
     final = {key: fields for key, fields in merged(current, wanted).items() if is_smtpd(fields)}
-    is_needed = is_mixed(final) and not _has_own_sasl(settings["main"])
+    is_needed = is_mixed(final) and not _has_own_sasl(settings)
     for key, fields in final.items():
         if "smtpd_sasl_path" in (wanted.get(key) or {}).get("options", {}):
             continue  # the pillar says it
@@ -300,8 +300,11 @@ def _sasl_path_by_chroot(wanted, settings, current):
             _set_option(wanted, key, None)
 
 
-def _has_own_sasl(main):
-    """Return whether the pillar's *main* chooses another SASL configuration for all smtpd."""
+def _has_own_sasl(settings):
+    """Return whether all smtpd have one SASL configuration: Dovecot's, or the pillar's own."""
+    main = settings["main"]
+    if settings["sasl:backend"] == "dovecot":
+        return True
     return bool(main.get("smtpd_sasl_path")) or main.get("smtpd_sasl_type") not in (None, "cyrus")
 
 

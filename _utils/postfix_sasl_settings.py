@@ -145,18 +145,32 @@ def _login_contradictions(settings):
             f"pam:service: got {service!r}; its file belongs to the system: take another name, "
             "or set pam:manage to false"
         )
+    file, database = settings["saslauthd:mechanism_options"], settings["sasl:options"]
+    if mechanism == "ldap" and settings["saslauthd:ldap"] and file:
+        yield (
+            f"saslauthd:mechanism_options: got {file!r}; with saslauthd:ldap the formula writes "
+            "the file itself: take one of the two"
+        )
+    if settings["sasl:users"] and database.get("sasldb_path"):
+        yield (
+            f"sasl:options:sasldb_path: got {database['sasldb_path']!r}; users of the pillar go "
+            "into the formula's own database: take out this, or sasl:users"
+        )
     if settings["pam:rules"]:
         for key in ("pam:allow_groups", "pam:lockout:attempts"):
             if settings[key]:
                 yield f"{key}: got {settings[key]!r}; pam:rules replaces it: put it there"
     if mechanism == "rimap" and not settings["saslauthd:mechanism_options"].strip():
         yield "saslauthd:mechanism_options: got ''; rimap needs the name of the IMAP server"
-    if settings["sasl:backend"] != "saslauthd" or "pwcheck_method" in settings["sasl:options"]:
+    if "pwcheck_method" in settings["sasl:options"]:
         return
     mechanisms = settings["sasl:mechanisms"]
-    for name in mechanisms:
+    for name in mechanisms if settings["sasl:backend"] == "saslauthd" else ():
         if name.startswith(_CHALLENGES):
-            yield f"sasl:mechanisms: got {name!r}; saslauthd can check only PLAIN and LOGIN"
+            yield (
+                f"sasl:mechanisms: got {name!r}; saslauthd can check only PLAIN and LOGIN "
+                "(sasl:backend sasldb can check it)"
+            )
     if (
         "noplaintext" in settings["sasl:security_options"]
         and set(mechanisms) <= {"PLAIN", "LOGIN"}

@@ -38,7 +38,7 @@ class File:
         new["text"] = self.text
         if old is not None:
             old["text"] = postfix_sasl_textfile.read(self.path)
-        return _difference(self.path, old, new, self._shown)
+        return difference(self.path, old, new, self._shown)
 
     def _shown(self, name, value):
         return HIDDEN if self.secret and name == "text" else value
@@ -67,7 +67,7 @@ class Directory:
     def changes(self):
         """Return what differs, owner, group and mode each only where it does."""
         new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
-        return _difference(self.path, postfix_sasl_owner.attributes(self.path), new)
+        return difference(self.path, postfix_sasl_owner.attributes(self.path), new)
 
     def apply(self):
         """Make the directory, closed until its owner is right."""
@@ -88,7 +88,7 @@ class StatOverride:
     def changes(self):
         """Return the registered owner, group and mode where they differ."""
         old = postfix_sasl_statoverride.registered(self.path)
-        return _difference(f"dpkg-statoverride {self.path}", old, self.wanted)
+        return difference(f"dpkg-statoverride {self.path}", old, self.wanted)
 
     def apply(self):
         """Register it, in place of what is registered for the path."""
@@ -120,7 +120,7 @@ class Membership:
             )
 
 
-def _difference(thing, old, new, shown=lambda _name, value: value):
+def difference(thing, old, new, shown=lambda _name, value: value):
     """Return {thing: {old, new}} with only the attributes that differ; old None is all new."""
     names = [name for name in new if old is None or old[name] != new[name]]
     if not names:

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "6c0034a13bcef0ca"
+VERSION = "1eb5b797f06f8525"

@@ -22,6 +22,39 @@ FORMULA_DIRECTORIES = (
     "_states",
     "_utils",
 )
+# Users who are not the system's own: lena in LDAP, kim in Kerberos.
+DIRECTORY_PASSWORD = "of the directory"
+KRB5_CONF = """\
+[libdefaults]
+  default_realm = EXAMPLE.COM
+  dns_lookup_kdc = false
+[realms]
+  EXAMPLE.COM = {
+    kdc = 127.0.0.1
+  }
+"""
+DIRECTORY_PACKAGES = ("slapd", "ldap-utils", "krb5-kdc", "krb5-admin-server")
+DIRECTORIES = f"""
+set -e
+debconf-set-selections <<END
+slapd slapd/domain string example.com
+slapd slapd/password1 password {DIRECTORY_PASSWORD}
+slapd slapd/password2 password {DIRECTORY_PASSWORD}
+END
+apt-get install -y --no-install-recommends {" ".join(DIRECTORY_PACKAGES)}
+ldapadd -x -H ldap://127.0.0.1 -D cn=admin,dc=example,dc=com -w '{DIRECTORY_PASSWORD}' <<END
+dn: uid=lena,dc=example,dc=com
+objectClass: account
+objectClass: simpleSecurityObject
+uid: lena
+userPassword: in ldap
+END
+kdb5_util create -s -r EXAMPLE.COM -P master
+kadmin.local addprinc -pw 'in kerberos' kim
+kadmin.local addprinc -randkey host/mail.example.com
+kadmin.local ktadd host/mail.example.com
+systemctl enable krb5-kdc
+"""
 
 
 def installed(release: str) -> list[Path]:
@@ -57,6 +90,26 @@ def with_dovecot(release: str) -> list[Path]:
             host.snapshot(target)
 
     return [*below, _layer("dovecot", build, below[-1].name)]
+
+
+def with_directories(release: str) -> list[Path]:
+    """Return the layers of a host with Dovecot that has users in LDAP (lena) and Kerberos (kim).
+
+    The system's own are USER and pat, who may get a password in /etc/passwd.
+    """
+    below = with_dovecot(release)
+
+    def build(target: Path) -> None:
+        with Host.boot(release, layers=below) as host:
+            _download(host, *DIRECTORY_PACKAGES)
+            host.add_user(USER, PASSWORD)
+            host.add_user("pat", PASSWORD)
+            host.write("/etc/krb5.conf", KRB5_CONF)
+            environment = {"DEBIAN_FRONTEND": "noninteractive"}
+            host.run("sh", "-c", DIRECTORIES, env=environment, timeout=300)
+            host.snapshot(target)
+
+    return [*below, _layer("directories", build, below[-1].name)]
 
 
 def with_sshd(release: str) -> list[Path]:

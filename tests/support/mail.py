@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import hmac
+import secrets
 import smtplib
 import socket
 import ssl
 from email.message import EmailMessage
 from typing import NamedTuple
 
+_SCRAM = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
 CLIENT = "client.example.com"
 TIMEOUT = 20
 
@@ -139,14 +143,52 @@ def _login(smtp: smtplib.SMTP, user: str, password: str, mechanism: str) -> Repl
     """Say AUTH ourselves: smtplib would try other mechanisms and hide the first answer."""
     if mechanism == "PLAIN":
         return _reply(smtp.docmd("AUTH", f"PLAIN {_base64(f'{chr(0)}{user}{chr(0)}{password}')}"))
+    if mechanism == "CRAM-MD5":
+        return _cram_md5(smtp, user, password)
+    if mechanism in _SCRAM:
+        return _scram(smtp, user, password, mechanism)
     if mechanism != "LOGIN":
-        raise ValueError(f"mechanism is PLAIN or LOGIN, not {mechanism!r}")
+        raise ValueError(f"mechanism: got {mechanism!r}; takes PLAIN, LOGIN, CRAM-MD5, SCRAM-...")
     answer = _reply(smtp.docmd("AUTH", "LOGIN"))
     for word in (user, password):
         if answer.code != 334:
             break
         answer = _reply(smtp.docmd(_base64(word)))
     return answer
+
+
+def _cram_md5(smtp: smtplib.SMTP, user: str, password: str) -> Reply:
+    """RFC 2195: the password proves itself on a challenge, and is not sent."""
+    answer = _reply(smtp.docmd("AUTH", "CRAM-MD5"))
+    if answer.code != 334:
+        return answer
+    digest = hmac.new(password.encode(), base64.b64decode(answer.text), "md5").hexdigest()
+    return _reply(smtp.docmd(_base64(f"{user} {digest}")))
+
+
+def _scram(smtp: smtplib.SMTP, user: str, password: str, mechanism: str) -> Reply:
+    """RFC 5802, without channel binding; the server has to prove itself, too."""
+    name = _SCRAM[mechanism]
+    first = f"n={user},r={secrets.token_hex(12)}"
+    answer = _reply(smtp.docmd("AUTH", f"{mechanism} {_base64('n,,' + first)}"))
+    if answer.code != 334:
+        return answer
+    challenge = base64.b64decode(answer.text).decode()
+    said = dict(part.split("=", 1) for part in challenge.split(","))
+    salt, rounds = base64.b64decode(said["s"]), int(said["i"])
+    salted = hashlib.pbkdf2_hmac(name, password.encode(), salt, rounds)
+    without_proof = f"c={_base64('n,,')},r={said['r']}"
+    whole = f"{first},{challenge},{without_proof}".encode()
+    key = hmac.digest(salted, b"Client Key", name)
+    signature = hmac.digest(hashlib.new(name, key).digest(), whole, name)
+    proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
+    last = f"{without_proof},p={base64.b64encode(proof).decode()}"
+    answer = _reply(smtp.docmd(_base64(last)))
+    if answer.code != 334:
+        return answer
+    servers = hmac.digest(hmac.digest(salted, b"Server Key", name), whole, name)
+    assert base64.b64decode(answer.text) == b"v=" + base64.b64encode(servers)
+    return _reply(smtp.docmd(""))
 
 
 def _base64(text: str) -> str:

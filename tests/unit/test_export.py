@@ -4,6 +4,7 @@ import pytest
 from postfix_sasl_config import main_cf
 from postfix_sasl_export import Live, pillar
 from postfix_sasl_pam import DEFAULT_RULES
+from postfix_sasl_sasl import SASLDB_INSIDE
 from postfix_sasl_services import entries, merged
 from postfix_sasl_settings import check
 from postfix_sasl_stock import MAIN, MASTER, RELEASES, USUAL
@@ -124,12 +125,25 @@ class TestLogins:
     def test_another_way_to_check_passwords(self):
         conf = {"pwcheck_method": "auxprop", "auxprop_plugin": "sasldb", "mech_list": "CRAM-MD5"}
         found = pillar(live(applied={}, smtpd_conf=conf))
+        assert found["sasl"]["backend"] == "sasldb"
         assert found["sasl"]["mechanisms"] == ["CRAM-MD5"]
-        assert found["sasl"]["options"]["auxprop_plugin"] == "sasldb"
+        # Where it is, with its users; the formula's own would be an empty one.
+        assert found["sasl"]["options"] == {"sasldb_path": "/etc/sasldb2"}
 
-    def test_dovecot(self):
-        main = {"smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "private/auth"}
-        assert pillar(live(applied={}, main=main)) == {"main": main}
+    @pytest.mark.parametrize("place", [SASLDB_INSIDE, SPOOL + SASLDB_INSIDE])
+    def test_sasldb_as_the_formula_has_it(self, place):
+        conf = {"pwcheck_method": "auxprop", "auxprop_plugin": "sasldb", "sasldb_path": place}
+        found = pillar(live(applied={}, smtpd_conf={**conf, "mech_list": "PLAIN LOGIN"}))
+        assert found == {"sasl": {"backend": "sasldb"}}
+
+    @pytest.mark.parametrize("place", ["private/auth", f"{SPOOL}/private/auth"])
+    def test_dovecot(self, place):
+        main = {"smtpd_sasl_type": "dovecot", "smtpd_sasl_path": place}
+        assert pillar(live(applied={}, main=main)) == {"sasl": {"backend": "dovecot"}}
+
+    def test_what_smtpd_offers_of_dovecots_mechanisms(self):
+        given = {"sasl": {"backend": "dovecot", "mechanisms": ["PLAIN"]}}
+        assert pillar(live(applied=given)) == given
 
     @pytest.mark.parametrize(
         ("variables", "said"),

@@ -49,6 +49,23 @@ class TestSmtpdConf:
             "saslauthd_path: /var/run/saslauthd/mux\nlog_level: 7\n"
         )
 
+    def test_of_sasldb_names_one_database_for_smtpd_inside_the_chroot_and_outside(self):
+        files = smtpd_conf(
+            sasl={"backend": "sasldb", "mechanisms": ["SCRAM-SHA-256"]},
+            master={"submission/inet": {"chroot": "n"}},
+        )
+        head = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: SCRAM-SHA-256\n"
+        inside, outside = files[SMTPD_CONF], files[UNCHROOTED_CONF]
+        assert inside == f"{MANAGED}{head}sasldb_path: /var/lib/sasldb/sasldb2\n"
+        place = "/var/spool/postfix/var/lib/sasldb/sasldb2"
+        assert outside == f"{MANAGED}{head}sasldb_path: {place}\n"
+
+    def test_there_is_none_with_dovecot_which_has_one_socket_for_all(self):
+        pillar = {"sasl": {"backend": "dovecot"}, "master": {"submission/inet": {"chroot": "n"}}}
+        assert set(smtpd_conf(**pillar).values()) == {None}
+        found = entries(check(pillar), MASTER["trixie"])
+        assert not [key for key, fields in found.items() if "unchrooted" in str(fields)]
+
     def test_lists_the_mechanisms(self):
         assert "mech_list: PLAIN\n" in smtpd_conf(sasl={"mechanisms": ["PLAIN"]})[SMTPD_CONF]
 

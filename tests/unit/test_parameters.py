@@ -22,6 +22,7 @@ def test_the_recipe_with_an_empty_pillar():
         "smtpd_sasl_service": None,
         "smtpd_sasl_type": None,
         "smtpd_sasl_path": None,
+        "smtpd_sasl_mechanism_filter": None,
         "smtpd_use_tls": None,
         "smtpd_enforce_tls": None,
         "smtpd_tls_chain_files": None,
@@ -35,6 +36,13 @@ def test_the_recipe_with_an_empty_pillar():
         "smtpd_tls_protocols": ">=TLSv1.2",
         "smtpd_tls_mandatory_protocols": ">=TLSv1.2",
     }
+
+
+def test_dovecot_is_asked_at_its_socket_and_only_for_the_mechanisms_of_the_pillar():
+    wanted = parameters(sasl={"backend": "dovecot", "mechanisms": ["PLAIN", "XOAUTH2"]})
+    assert wanted["smtpd_sasl_type"] == "dovecot"
+    assert wanted["smtpd_sasl_path"] == "private/auth"
+    assert wanted["smtpd_sasl_mechanism_filter"] == "PLAIN, XOAUTH2"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ DEFAULTS = {
     "drift:splay": 600,
     "chroot": True,
     "sasl:backend": "saslauthd",
+    "sasl:users": {},
     "sasl:mechanisms": ["PLAIN", "LOGIN"],
     "sasl:options": {},
     "sasl:local_domain": "$myhostname",
@@ -44,6 +45,7 @@ DEFAULTS = {
     "saslauthd:instance": "postfix",
     "saslauthd:mechanism": "pam",
     "saslauthd:mechanism_options": "",
+    "saslauthd:ldap": {},
     "saslauthd:threads": 5,
     "saslauthd:cache": False,
     "saslauthd:run_dir": "/var/run/saslauthd",
@@ -92,6 +94,8 @@ RIGHT = {
         ),
     ],
     "purge": [("report",), ("remove",), ("ignore",)],
+    "sasl:backend": [("sasldb",), ("dovecot",)],
+    "sasl:users": [({"alice": "pass word", "bob@example.org": None},)],
     "sasl:mechanisms": [(["PLAIN"],), (["GSSAPI", "PLAIN"],)],
     "sasl:options": [
         ({"log_level": "3"},),
@@ -105,6 +109,9 @@ RIGHT = {
     "saslauthd:instance": [("mail-2",)],
     "saslauthd:mechanism": [("shadow",), ("ldap",), ("sasldb",), ("kerberos5",)],
     "saslauthd:mechanism_options": [("/etc/saslauthd.conf",), ("imap.example.com/993",)],
+    "saslauthd:ldap": [
+        ({"ldap_timeout": 5, "ldap_tls": None}, {"ldap_timeout": "5", "ldap_tls": None})
+    ],
     "saslauthd:threads": [(0,), (100,)],
     "saslauthd:run_dir": [("/run/saslauthd-mail",), ("//var/run//sasl/", "/var/run/sasl")],
     "pam:service": [("mail",)],
@@ -142,6 +149,12 @@ WRONG = {
     "main": [("a", "takes a dictionary"), ([], "takes a dictionary")],
     "master": [({"smtp": {}}, "smtp: takes service/type"), ({"smtp/inet": 1}, "or null to remove")],
     "sasl:backend": [("saslautd", "did you mean saslauthd?")],
+    "sasl:users": [
+        ({"alice": 123456}, "got a number; it takes a password, in quotes if it is all digits"),
+        ({"alice": "geheim\n"}, "got text; it takes a password"),
+        ({"a b": "geheim"}, "name or name@realm"),
+        (["alice"], "got a list"),
+    ],
     "purge": [("delete", "one of report, remove, ignore"), (True, "got True")],
     "sasl:mechanisms": [([], "not empty"), ("PLAIN", "takes a list"), (["plain"], "in capitals")],
     "sasl:options": [
@@ -155,6 +168,7 @@ WRONG = {
     "saslauthd:instance": [("", "letters"), ("../x", "letters"), ("a" * 33, "letters")],
     "saslauthd:mechanism": [("PAM", "did you mean pam?"), (["pam"], "one of pam, shadow")],
     "saslauthd:mechanism_options": [('"; rm', "plain words"), ("$x", "plain words")],
+    "saslauthd:ldap": [({"bind_pw": "geheim"}, "{ldap_option: text}"), ("x", "got text")],
     "saslauthd:threads": [(101, "from 0 to 100"), (-1, "from 0"), (True, "got True"), ("5", "'5'")],
     "saslauthd:run_dir": [
         ("/", "without '.'"),
@@ -252,7 +266,7 @@ def test_every_key_says_what_it_means_and_what_it_takes(key):
     assert OPTIONS[key].meaning and OPTIONS[key].type.takes
 
 
-@pytest.mark.parametrize("key", sorted(set(OPTIONS) - {"sasl:backend"}))
+@pytest.mark.parametrize("key", OPTIONS)
 def test_every_key_has_a_right_and_a_wrong_value_here(key):
     assert key in RIGHT and key in WRONG
 
@@ -275,6 +289,7 @@ def test_a_key_refuses(key, value, words):
     (line,) = problems(pillar(key, value))
     assert line.startswith(f"postfix_sasl:{key}:")
     assert words in line
+    assert "geheim" not in line
     assert "\n" not in line and line.isprintable()
 
 
@@ -481,6 +496,27 @@ def test_keys_may_be_written_with_colons():
             "sasl:security_options: got 'noplaintext'",
             "forbids all",
         ),
+        (
+            {"sasl": {"backend": "dovecot", "security_options": ["noplaintext"]}},
+            "sasl:security_options: got 'noplaintext'",
+            "forbids all",
+        ),
+        (
+            {"sasl": {"users": {"a": "geheim"}, "options": {"sasldb_path": "/etc/sasldb2"}}},
+            "sasl:options:sasldb_path: got '/etc/sasldb2'",
+            "or sasl:users",
+        ),
+        (
+            {
+                "saslauthd": {
+                    "mechanism": "ldap",
+                    "mechanism_options": "/etc/my.conf",
+                    "ldap": {"ldap_servers": "ldap://ldap.example.com"},
+                }
+            },
+            "saslauthd:mechanism_options: got '/etc/my.conf'",
+            "one of the two",
+        ),
     ],
 )
 def test_what_cannot_both_hold_is_refused(data, where, why):
@@ -499,6 +535,15 @@ def test_what_cannot_both_hold_is_refused(data, where, why):
             "sasl": {"security_options": ["noanonymous", "noplaintext"]},
             "main": {"smtpd_sasl_tls_security_options": "noanonymous"},
         },
+        {"sasl": {"backend": "sasldb", "mechanisms": ["CRAM-MD5", "SCRAM-SHA-256"]}},
+        {
+            "sasl": {
+                "backend": "sasldb",
+                "mechanisms": ["PLAIN", "CRAM-MD5"],
+                "security_options": ["noanonymous", "noplaintext"],
+            }
+        },
+        {"saslauthd": {"mechanism": "ldap", "mechanism_options": "/etc/my.conf"}},
         {"master": {"127.0.0.1:2525/inet": {}, "192.0.2.1:2525/inet": {}}},
         {"master": {"smtps/inet": None, "465/inet": {}}},
         {"master": {"40025/inet": {}}},
