@@ -10,6 +10,7 @@ ssl module tells them only of a certificate that it has verified.
 
 import base64
 import binascii
+import contextlib
 import datetime
 import os
 import re
@@ -19,6 +20,7 @@ import stat
 _PEM = re.compile(
     rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL | re.ASCII
 )
+_ANY_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
 _SOON = datetime.timedelta(days=7)
 
 _SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
@@ -42,40 +44,103 @@ def problems(certificate, key):
     Returns a list of ``(is_error, text)``, with the most telling one first. A file that only
     this process may not read is not judged.
     """
-    found = [text for path in dict.fromkeys((certificate, key)) if (text := _unreadable(path))]
+    paths = (certificate, key)
+    found = [text for path in dict.fromkeys(paths) if (text := _unreadable(path))]
     if found:
         return [(True, text) for text in found]
-    if not (_may_read(certificate) and _may_read(key)):
+    if not all(map(_may_read, paths)):
         return []
     try:
-        found = _dates(certificate)
-        mismatch = _mismatch(certificate, key)
-        is_open = os.stat(key).st_mode & stat.S_IROTH
+        found = _dates(_read(certificate), certificate)
+        mismatch = _mismatch(*paths, *paths)
+        found_open = _open_to_all(key)
     except OSError as error:  # it was there a moment ago
         return [(True, f"{certificate}, {key}: {error.strerror}")]
     if mismatch:
         found.insert(0, (True, mismatch))
-    if is_open:
-        text = f"{key} can be read by every user of this machine; chmod o-r {key}"
-        found.append((False, text))
+    return found + found_open
+
+
+def text_problems(text, certificate, key):
+    """Check a certificate and its key that are not in files of their own.
+
+    text
+        The key and the certificate with its chain, bytes in PEM format.
+    certificate, key
+        What to call them.
+
+    Returns a list of ``(is_error, text)``, with the most telling one first.
+    """
+    with _in_memory(text) as path:
+        mismatch = _mismatch(path, path, certificate, key)
+    found = [(True, mismatch)] if mismatch else []
+    return found + _dates(text, certificate)
+
+
+def chain_problems(paths):
+    """Check the files of ``smtpd_tls_chain_files``: keys, each followed by its certificates.
+
+    paths
+        The files, in their order.
+
+    Returns a list of ``(is_error, text)``. Where one may not be read by this process, none is
+    judged.
+    """
+    found = [text for path in paths if (text := _unreadable(path))]
+    if found:
+        return [(True, text) for text in found]
+    if not all(map(_may_read, paths)):
+        return []
+    groups = []
+    try:
+        for path in paths:
+            for is_key, block in blocks(_read(path)):
+                if is_key:
+                    groups.append([])
+                elif not groups:
+                    return [(True, f"{path} has a certificate before its key; put the key first")]
+                groups[-1].append((path, block))
+        keys = dict.fromkeys(group[0][0] for group in groups)
+        found = [one for key in keys for one in _open_to_all(key)]
+    except OSError as error:  # it was there a moment ago
+        return [(True, f"{', '.join(paths)}: {error.strerror}")]
+    if not groups:
+        return [(True, f"{', '.join(paths)}: it takes keys and their certificates, in PEM format")]
+    for group in reversed(groups):
+        text = b"".join(block for _path, block in group)
+        found = text_problems(text, group[:2][-1][0], group[0][0]) + found
     return found
 
 
-def file_problems(path):
-    """Check a file that holds certificates, and perhaps keys, whose pairs are not known here.
+def blocks(data):
+    """Yield (whether it is a key, bytes) for each key and certificate in PEM format in *data*.
 
-    path
-        The file.
-
-    Returns a list of ``(is_error, text)``.
+    One that was cut off goes to the end of the data.
     """
-    text = _unreadable(path)
-    if text:
-        return [(True, text)]
-    try:
-        return _dates(path, must_hold_one=False) if _may_read(path) else []
-    except OSError as error:
-        return [(True, f"{path}: {error.strerror}")]
+    for block in _ANY_PEM.finditer(data):
+        is_key = block[1].endswith(b"PRIVATE KEY")
+        if is_key or block[1].endswith(b"CERTIFICATE"):
+            yield is_key, block[0] + b"\n"
+
+
+def _open_to_all(key):
+    if not os.stat(key).st_mode & stat.S_IROTH:
+        return []
+    return [(False, f"{key} can be read by every user of this machine; chmod o-r {key}")]
+
+
+@contextlib.contextmanager
+def _in_memory(data):
+    """Give OpenSSL, which reads files alone, a file that no disk ever sees."""
+    with open(os.memfd_create("pem"), "wb") as file:
+        file.write(data)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read(1_000_000)
 
 
 def _unreadable(path):
@@ -94,12 +159,10 @@ def _may_read(path):
     return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _dates(path, must_hold_one=True):
-    with open(path, "rb") as file:
-        found = _PEM.search(file.read(1_000_000))
+def _dates(data, path):
+    found = _PEM.search(data)
     if not found:
-        text = f"{path} holds no certificate; it takes one in PEM format"
-        return [(True, text)] if must_hold_one else []
+        return [(True, f"{path} holds no certificate; it takes one in PEM format")]
     try:
         start, end = validity(base64.b64decode(found[1]))
     except (_Broken, binascii.Error):
@@ -115,8 +178,8 @@ def _dates(path, must_hold_one=True):
     return []
 
 
-def _mismatch(certificate, key):
-    """Say why OpenSSL does not take the two as a pair; None where it does."""
+def _mismatch(certificate_path, key_path, certificate, key):
+    """Say why OpenSSL does not take two files as a pair, calling them so; None where it does."""
 
     def no_pass_phrase():
         raise _Encrypted
@@ -125,11 +188,12 @@ def _mismatch(certificate, key):
     # How strong it must be is for the configuration to say; this machine's own idea is not asked.
     context.set_ciphers("ALL:@SECLEVEL=0")
     try:
-        context.load_cert_chain(certificate, key, password=no_pass_phrase)
+        context.load_cert_chain(certificate_path, key_path, password=no_pass_phrase)
     except _Encrypted:
         return f"{key} wants a pass phrase, which Postfix cannot give; store the key without one"
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        # The second is what OpenSSL says where one is RSA and the other is not.
+        if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             return f"{key} is not the key of {certificate}; put the two that belong together there"
         reason = (error.reason or "no certificate and key in PEM format").replace("_", " ").lower()
         return f"{certificate} and {key} cannot be used together: {reason}"

@@ -10,9 +10,11 @@ import postfix_sasl_absent
 import postfix_sasl_config
 import postfix_sasl_dovecot
 import postfix_sasl_fetchmail
+import postfix_sasl_keypair
 import postfix_sasl_maincf
 import postfix_sasl_pam
 import postfix_sasl_parts
+import postfix_sasl_relay
 import postfix_sasl_sasl
 import postfix_sasl_saslauthd
 import postfix_sasl_sasldb
@@ -23,6 +25,9 @@ import postfix_sasl_things
 import postfix_sasl_transaction
 
 _SASL_FILES = f"{postfix_sasl_sasl.CONFIG_DIRECTORY}/*.conf"
+# What Postfix reads of ours, besides main.cf and master.cf.
+_READ_BY_POSTFIX = (_SASL_FILES, postfix_sasl_keypair.STORE, postfix_sasl_relay.TABLE)
+_HOOKS = (postfix_sasl_keypair.CERTBOT_HOOK, postfix_sasl_keypair.OTHER_HOOK)
 
 
 def removal(settings, host):
@@ -31,9 +36,8 @@ def removal(settings, host):
     settings
         Checked settings: they tell which parameters and entries the formula was asked for.
     """
-    sasl_files = [
-        postfix_sasl_things.File(path, None) for path in postfix_sasl_absent.ours(_SASL_FILES)
-    ]
+    read_by_postfix = _files(*_READ_BY_POSTFIX)
+    hooks = _files(*_HOOKS)
     others = [
         *postfix_sasl_fetchmail.removal(settings, host.salt),
         *postfix_sasl_pam.removal(),
@@ -41,41 +45,16 @@ def removal(settings, host):
         *postfix_sasl_sasldb.removal(host.salt),
         *postfix_sasl_saslauthd.removal(host.salt),
     ]
+    things = [*hooks, *read_by_postfix, *others]
     watching = postfix_sasl_schedule.removal(host)
-    if not sasl_files and not others and not postfix_sasl_transaction.is_unfinished():
+    if not things and not postfix_sasl_transaction.is_unfinished():
         return postfix_sasl_parts.Part(watching or [_Nothing()])
     if os.path.exists(postfix_sasl_config.MAIN_CF):
-        sasl_files = [_Configuration(settings, host.salt)]
-    # Nobody shall put back what goes here. Postfix stops asking first then, and what a killed run
-    # would be recognised by goes last.
-    things = [*watching, *sasl_files, *others]
+        things = [*hooks, _Configuration(settings, host.salt), *others]
+    # Nobody shall put back what goes here, and nobody bring a certificate any more. Then Postfix
+    # stops asking, and what a killed run would be recognised by goes last.
+    things = [*watching, *things]
     return postfix_sasl_parts.Part(things, postfix_sasl_parts.reload_for_group(host))
-
-
-def main_before(names, main, release):
-    """Return ``{parameter: text, or None to remove it}``: what Debian gives these parameters.
-
-    names
-        The parameters.
-    main
-        main.cf as it is, ``{parameter: text}``.
-    release
-        The Debian release.
-
-    Parameters that Debian takes from the host, such as its name, are left out.
-    """
-    stock = postfix_sasl_stock.MAIN[release]
-    # Debian sets these or none of them; those that are not ours tell.
-    others = postfix_sasl_stock.NEEDS_SSL_CERT & set(stock) - set(names)
-    had_certificate = not others or any(name in main for name in others)
-    before = {}
-    for name in names:
-        is_set = had_certificate or name not in postfix_sasl_stock.NEEDS_SSL_CERT
-        if name not in stock or not is_set:
-            before[name] = None
-        elif stock[name] is not None:
-            before[name] = stock[name]
-    return before
 
 
 def entries_before(wanted, current, release):
@@ -136,13 +115,18 @@ class _Configuration(postfix_sasl_config.Configuration):
         release = postfix_sasl_stock.release()
         main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
         wanted_main = postfix_sasl_config.main_cf(self.settings)
+        wanted_main.update(postfix_sasl_relay.parameters_before(self.settings, main))
         wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
-        self.wanted_main = main_before(wanted_main, main, release)
+        self.wanted_main = postfix_sasl_stock.main_before(wanted_main, main, release)
         self.wanted_entries = entries_before(wanted_entries, self.entries, release)
 
-    def sasl_files(self):
-        """Return ``{path: None}`` of Cyrus SASL's configuration, as far as it is ours."""
-        return dict.fromkeys(postfix_sasl_absent.ours(_SASL_FILES))
+    def wanted_files(self):
+        """Return the files besides main.cf and master.cf that Postfix reads and that are ours."""
+        return _files(*_READ_BY_POSTFIX)
+
+    def has_older_certificate(self):
+        """Return False: what Postfix uses besides is no concern of ours any more."""
+        return False
 
 
 class _Nothing:
@@ -153,3 +137,9 @@ class _Nothing:
     def changes(self):
         """Return no changes."""
         return {}
+
+
+def _files(*patterns):
+    """Return the files of ours that match one of the *patterns*, as things."""
+    paths = postfix_sasl_absent.ours(*patterns)
+    return [postfix_sasl_things.File(path, None) for path in paths]

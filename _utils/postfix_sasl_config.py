@@ -4,11 +4,13 @@ import os
 
 import postfix_sasl_absent
 import postfix_sasl_daemons
+import postfix_sasl_keypair
 import postfix_sasl_known
 import postfix_sasl_macros
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
 import postfix_sasl_purge
+import postfix_sasl_relay
 import postfix_sasl_sasl
 import postfix_sasl_services
 import postfix_sasl_stock
@@ -29,7 +31,9 @@ def main_cf(settings):
     return {
         **postfix_sasl_sasl.parameters(settings),
         **postfix_sasl_tls.parameters(settings),
+        **postfix_sasl_relay.parameters(settings),
         **settings["main"],
+        **postfix_sasl_tls.modern(settings["main"]),
     }
 
 
@@ -90,12 +94,17 @@ class Configuration:
         if texts != (self.main_text, self.master_text):
             self._take(*texts)
             self.check()
+            return
+        # An ACME client may have brought a newer certificate.
+        self.files = self.wanted_files()
+        if self.pair_problems:
+            self.check()
 
     def _take(self, main_text, master_text):
         """Work out what the files should be, given what they are."""
         self.main_text, self.master_text = main_text, master_text
         self.entries = stock_or_current_entries(self.master_text)
-        self.notes = []
+        self.notes, self.pair_problems = [], []
         self.want()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.main_plan = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)
@@ -103,18 +112,20 @@ class Configuration:
         self.master_plan = ({}, "")
         if self.master_text:
             self.master_plan = postfix_sasl_mastercf.plan(self.master_text, self.wanted_entries)
-        self.files = [
-            postfix_sasl_things.File(path, text) for path, text in self.sasl_files().items()
-        ]
+        self.files = self.wanted_files()
 
     def want(self):
         """Work out ``wanted_main`` and ``wanted_entries``, and note what nobody declares."""
-        self.wanted_main = main_cf(self.settings)
+        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
+        self.wanted_main = {
+            **postfix_sasl_tls.modern(main),
+            **postfix_sasl_relay.parameters_before(self.settings, main),
+            **main_cf(self.settings),
+        }
         self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
         purge = self.settings["purge"]
         if purge == "ignore":
             return
-        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
         found = postfix_sasl_purge.undeclared(
             main, self.entries, self.wanted_main, self.wanted_entries
         )
@@ -124,15 +135,31 @@ class Configuration:
         elif any(found):
             self.notes.append(postfix_sasl_purge.sentence(*found))
 
-    def sasl_files(self):
-        """Return ``{path: text, or None to remove it}`` of Cyrus SASL's configuration."""
-        files = postfix_sasl_sasl.smtpd_conf_files(self.settings, self.final_entries)
+    def wanted_files(self):
+        """Return the files besides main.cf and master.cf, as things; note what is wrong with them.
+
+        They are replaced together with those two.
+        """
+        sasl = postfix_sasl_sasl.smtpd_conf_files(self.settings, self.final_entries)
         # One that is not needed, and that somebody else wrote, is nobody's business.
-        return {
-            path: text
-            for path, text in files.items()
+        files = [
+            postfix_sasl_things.File(path, text)
+            for path, text in sasl.items()
             if text is not None or postfix_sasl_absent.ours(path)
-        }
+        ]
+        pair, self.pair_problems = postfix_sasl_keypair.store(self.settings)
+        text = self.main_plan[1] + self.master_plan[1]
+        files += [pair] if pair else postfix_sasl_keypair.removal(text)
+        relay = postfix_sasl_relay.files(self.settings)
+        return [*files, *(relay or postfix_sasl_relay.removal(text))]
+
+    def has_older_certificate(self):
+        """Return whether an smtpd(8) still runs that was started before its certificate came."""
+        main = postfix_sasl_maincf.MainCf.parse(self.main_plan[1]).as_dict()
+        changed = postfix_sasl_keypair.changed(main)
+        return changed is not None and self.postfix.has_child_before(
+            changed, postfix_sasl_keypair.READERS
+        )
 
     def changes(self):
         """Return ``{parameter, service/type, path or service: {"old", "new"}}``."""
@@ -142,7 +169,10 @@ class Configuration:
             changes = {**self.main_plan[0], **self.master_plan[0], **self.running.changes()}
         for file in self.files:
             changes.update(file.changes())
-        if changes:
+        if not changes and self.has_older_certificate():
+            is_used = "uses its certificate"
+            changes["service postfix"] = {"old": {is_used: False}, "new": {is_used: True}}
+        if changes or self.pair_problems:
             self.check()
         if postfix_sasl_transaction.is_unfinished():
             changes["interrupted run"] = {"old": "unfinished", "new": "finished"}
@@ -166,10 +196,14 @@ class Configuration:
         known = postfix_sasl_known.KnownThings.here() if before else None
         declared = {*self.settings["main"], *self.settings["master"]}
         found = postfix_sasl_validate.problems(candidate, known, before, declared)
+        for is_error, text in self.pair_problems:
+            severity = postfix_sasl_validate.ERROR if is_error else postfix_sasl_validate.WARNING
+            found.append(postfix_sasl_validate.Problem("tls", text, severity))
         errors = [str(problem) for problem in found if problem.severity == "error"]
         if errors:
             raise Refused("\n".join(["nothing was changed, since Postfix would fail:", *errors]))
-        self.notes += [f"warning: {problem}" for problem in found]
+        notes = [f"warning: {problem}" for problem in found]
+        self.notes += [note for note in notes if note not in self.notes]
 
     def _candidates(self):
         """Return the new configuration and the present one, None where there is none yet."""

@@ -263,12 +263,32 @@ class Postfix(Daemon):
         A master that could not read its configuration starts none, though processes it started
         before go on answering for a while.
         """
+        return any(_started(child) >= moment - 0.02 for child in self._children())
+
+    def has_child_before(self, moment, programs):
+        """Return whether master(8) has a process of *programs* that it started before *moment*.
+
+        moment
+            Seconds since 1970. One to come, which a clock that was set back makes, is no moment.
+        programs
+            Names such as smtpd.
+        """
+        now = time.time()
+        if moment > now:
+            return False
+        since_boot = moment - now + time.clock_gettime(time.CLOCK_BOOTTIME)
+        return any(
+            _program(child) in programs and 0 <= _started(child) < since_boot
+            for child in self._children()
+        )
+
+    def _children(self):
         pid = process_of(self.pid_file, self.program)
         try:
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-                return any(_started(child) >= moment - 0.02 for child in children.read().split())
+                return children.read().split()
         except FileNotFoundError:
-            return False
+            return []
 
     def where_to_look(self):
         """Return what to type to see why it does not run."""
@@ -395,6 +415,14 @@ def run(command, accepted=(0,)):
 def _first_line(error):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
+
+
+def _program(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
+            return name.read().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _started(pid):

@@ -14,6 +14,7 @@ import socket
 from typing import NamedTuple
 
 import postfix_sasl_config
+import postfix_sasl_keypair
 import postfix_sasl_lines
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
@@ -24,6 +25,7 @@ import postfix_sasl_services
 import postfix_sasl_settings
 import postfix_sasl_stock
 import postfix_sasl_textfile
+import postfix_sasl_tls
 from postfix_sasl_options import OPTIONS
 
 # Keys with few values: each is tried.
@@ -45,6 +47,7 @@ _TEXTS = {
     "pam:service": "smtpd_sasl_service",
 }
 _LISTS = {
+    "tls:chain_files": "smtpd_tls_chain_files",
     "sasl:security_options": "smtpd_sasl_security_options",
     "sasl:recipient_restrictions": "smtpd_recipient_restrictions",
 }
@@ -72,6 +75,8 @@ class Live(NamedTuple):
         /etc/default/saslauthd-<instance>; the instance of the first is "".
     pam
         ``{service: [line, ...]}`` of /etc/pam.d, without comments.
+    acme
+        Where the certificate that Postfix has a copy of comes from, as ``tls:acme`` says it.
     """
 
     release: str
@@ -81,6 +86,7 @@ class Live(NamedTuple):
     smtpd_conf: dict | None = None
     saslauthd: dict = {}
     pam: dict = {}
+    acme: list = []
 
 
 def pillar_of_this_host():
@@ -93,6 +99,8 @@ def read():
     main_text = postfix_sasl_textfile.read_config(postfix_sasl_config.MAIN_CF)
     master_text = postfix_sasl_textfile.read_config(postfix_sasl_config.MASTER_CF)
     main = postfix_sasl_maincf.MainCf.parse(main_text).as_dict()
+    main.update(postfix_sasl_tls.modern(main))
+    main = {name: value for name, value in main.items() if value is not None}
     entries = postfix_sasl_mastercf.MasterCf.parse(master_text).entries()
     return Live(
         postfix_sasl_stock.release(),
@@ -102,6 +110,7 @@ def read():
         read_smtpd_conf(main),
         {name: _variables(_lines(path)) for name, path in _defaults_files()},
         {os.path.basename(path): _lines(path) for path in glob.glob("/etc/pam.d/*")},
+        postfix_sasl_keypair.acme(),
     )
 
 
@@ -116,6 +125,7 @@ def pillar(live):
         _dovecot(found)
     for key, values in _CHOICES.items():
         found.choose(key, values)
+    found.choose("tls:acme", [live.acme] if live.acme else [])
     for key, name in _TEXTS.items():
         found.choose(key, [live.main[name]] if name in live.main else [])
     for key, name in _LISTS.items():

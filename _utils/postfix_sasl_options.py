@@ -16,11 +16,13 @@ from postfix_sasl_types import (
     MainText,
     MapOf,
     Mode,
+    OneOrMore,
     Options,
     OptionText,
     OwnDirectory,
     Parameters,
     Path,
+    Pem,
     Record,
     Text,
 )
@@ -177,6 +179,14 @@ OPTIONS = {
         Path(), "/etc/ssl/certs/ssl-cert-snakeoil.pem", "the certificate, with its chain"
     ),
     "tls:key": Option(Path(), "/etc/ssl/private/ssl-cert-snakeoil.key", "its private key"),
+    "tls:chain_files": Option(
+        ListOf(Path()), [], "files with a key and then its chain, one for each kind of key"
+    ),
+    "tls:acme": Option(
+        OneOrMore(Path()), [], "where an ACME client keeps the certificate; Postfix has a copy"
+    ),
+    "tls:certificate_text": Option(Pem(), None, "the certificate itself, with its chain", True),
+    "tls:key_text": Option(Pem(), None, "its private key itself", True),
     "tls:ca_file": Option(Path(optional=True), None, "certificates of authorities for clients"),
     "tls:auth_only": Option(Bool(), True, "no AUTH before TLS (false where mode is none)"),
     "tls:loglevel": Option(Int(0, 4), 1, "smtpd_tls_loglevel"),
@@ -213,6 +223,28 @@ OPTIONS = {
     "drift:interval": Option(Int(1, 604800), 3600, "seconds from one look to the next"),
     "drift:splay": Option(
         Int(0, 86400), 600, "up to so many seconds more, at random; never more than the interval"
+    ),
+    "relay:host": Option(
+        Text("a host name or address", r"[A-Za-z0-9.:-]+"),
+        None,
+        "the server that takes all mail to others",
+    ),
+    "relay:port": Option(Int(1, 65535), 587, "its port; on 465 TLS is there from the first byte"),
+    "relay:username": Option(
+        Text("text without ':'", r"[^\x00-\x20\x7f:]([^\x00-\x1f\x7f:]*[^\x00-\x20\x7f:])?"),
+        None,
+        "the account there",
+    ),
+    "relay:password": Option(
+        Text("text, in quotes if it is all digits", r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]"),
+        None,
+        "its password",
+        secret=True,
+    ),
+    "relay:tls": Option(
+        Choice("verify", "encrypt", "may", "none"),
+        "encrypt",
+        "TLS on the way there: demanded of a known server, demanded, if offered, none",
     ),
     "verify": Option(
         Bool(), True, "after a change talk to every listener; if one does not answer, change back"

@@ -12,6 +12,7 @@ import postfix_sasl_dovecot
 import postfix_sasl_fetchmail
 import postfix_sasl_packages
 import postfix_sasl_pam
+import postfix_sasl_relay
 import postfix_sasl_saslauthd
 import postfix_sasl_sasldb
 import postfix_sasl_schedule
@@ -115,6 +116,7 @@ def _package(settings, host):
     packages = ["postfix", *_PACKAGES[settings["sasl:backend"]], "ssl-cert"]
     if settings["fetchmail:enabled"]:
         packages.append("fetchmail")
+    packages += postfix_sasl_relay.packages(settings)
     return Part([postfix_sasl_packages.Packages(packages, host.salt, host.remember_fresh)])
 
 

@@ -114,6 +114,8 @@ def _contradictions(settings):
     """Yield a line for each pair of settings that can't both hold."""
     yield from _fetchmail_contradictions(settings)
     yield from _login_contradictions(settings)
+    yield from _certificate_contradictions(settings)
+    yield from _relay_contradictions(settings)
     yield from _two_for_one_port(settings)
     if settings["drift:splay"] > settings["drift:interval"]:
         yield (
@@ -180,6 +182,40 @@ def _login_contradictions(settings):
             "sasl:security_options: got 'noplaintext'; it forbids all of sasl:mechanisms, also "
             "over TLS unless main has other smtpd_sasl_tls_security_options"
         )
+
+
+def _certificate_contradictions(settings):
+    is_given = {
+        "tls:acme": settings["tls:acme"],
+        "tls:chain_files": settings["tls:chain_files"],
+        "tls:certificate_text": settings["tls:certificate_text"] or settings["tls:key_text"],
+        "tls:certificate": any(
+            settings[key] != OPTIONS[key].default for key in ("tls:certificate", "tls:key")
+        ),
+    }
+    first, *others = [key for key, given in is_given.items() if given] or [None]
+    for other in others:
+        yield f"{other}: {first} says, too, where the certificate is; take one of them"
+    texts = ("tls:certificate_text", "tls:key_text")
+    for key, other in (texts, texts[::-1]):
+        if settings[key] is None and settings[other] is not None:
+            yield f"{key}: got null; {other} needs this one, too"
+
+
+def _relay_contradictions(settings):
+    account = ("relay:username", "relay:password")
+    for key, other in (account, account[::-1]):
+        if settings[key] is None and settings[other] is not None:
+            yield f"{key}: got null; {other} needs this one, too"
+    if settings["relay:host"] is None:
+        if settings["relay:username"] is not None:
+            yield "relay:host: got null; relay:username needs the server it is for"
+        return
+    tls = settings["relay:tls"]
+    if settings["relay:port"] == 465 and tls in ("may", "none"):
+        yield f"relay:tls: got {tls!r}; port 465 speaks nothing but TLS: take encrypt or verify"
+    elif settings["relay:password"] is not None and tls == "none":
+        yield "relay:tls: got 'none'; relay:password would be sent in the clear: take encrypt"
 
 
 def _two_for_one_port(settings):

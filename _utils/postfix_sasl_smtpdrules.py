@@ -153,15 +153,15 @@ class Smtpd:
         if chain is None:
             return
         if chain:
-            for path in restrictions.words(chain):
-                yield from self._files(("smtpd_tls_chain_files",), path)
+            paths = tuple(restrictions.words(chain))
+            yield from self._files(("smtpd_tls_chain_files",), certificate.chain_problems, paths)
             return
         have_one = False
         for name, key_name in _PAIRS:
             path, key = self.read(name), self.read(key_name)
             have_one = have_one or path is None or bool(path)
             if path and key and path.lower() != "none":
-                yield from self._files((name, key_name), path, key)
+                yield from self._files((name, key_name), _pair_problems, (path, key))
         if not have_one:
             yield from self._no_certificate()
 
@@ -189,13 +189,15 @@ class Smtpd:
     def _is_there_to_check(self, path):
         return path.startswith("/") and path not in self._files_to_come
 
-    def _files(self, names, path, key=None):
-        paths = (path, key) if key else (path,)
+    def _files(self, names, check, paths):
         if not all(map(self._is_there_to_check, paths)):
             return
-        place = ("files", path, key)
+        place = (check, paths)
         if place not in self._cache:
-            check = certificate.problems if key else certificate.file_problems
-            self._cache[place] = check(*paths)
+            self._cache[place] = check(paths)
         for is_error, text in self._cache[place]:
             yield names, is_error, text
+
+
+def _pair_problems(paths):
+    return certificate.problems(*paths)

@@ -194,6 +194,32 @@ def _master(release):
 MASTER = {release: _master(release) for release in RELEASES}
 
 
+def main_before(names, main, release):
+    """Return ``{parameter: text, or None to remove it}``: what Debian gives these parameters.
+
+    names
+        The parameters.
+    main
+        main.cf as it is, ``{parameter: text}``.
+    release
+        The Debian release.
+
+    Parameters that Debian takes from the host, such as its name, are left out.
+    """
+    stock = MAIN[release]
+    # Debian sets these or none of them; those that are not ours tell.
+    others = NEEDS_SSL_CERT & set(stock) - set(names)
+    had_certificate = not others or any(name in main for name in others)
+    before = {}
+    for name in names:
+        is_set = had_certificate or name not in NEEDS_SSL_CERT
+        if name not in stock or not is_set:
+            before[name] = None
+        elif stock[name] is not None:
+            before[name] = stock[name]
+    return before
+
+
 def release(os_release="/etc/os-release"):
     """Return this host's Debian release, the newest known one where it is something else."""
     try:

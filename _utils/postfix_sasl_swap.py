@@ -34,11 +34,15 @@ class Swap:
     texts
         ``{path: new text}``. A symbolic link is followed: what it points at is replaced.
         None removes the file.
+    owned
+        ``{path: (mode, uid, gid)}`` for files that shall have these whatever they have now. Any
+        other keeps its own, or is made 0644.
     """
 
-    def __init__(self, journal, texts):
+    def __init__(self, journal, texts, owned=None):
         self.journal = journal
         self.texts = {os.path.realpath(path): text for path, text in texts.items()}
+        self.owned = {os.path.realpath(path): each for path, each in (owned or {}).items()}
 
     def prepare(self):
         """Write everything the swap will need beside the live files; raise OSError if that fails.
@@ -144,10 +148,13 @@ class Swap:
         if text is None:
             return
         target = self._path("new", name)
+        # Closed from the start: whoever reads the live files has to get through the journal.
+        if path in self.owned:
+            postfix_sasl_textfile.write(target, text, *self.owned[path])
+            return
         if os.path.exists(path):
-            shutil.copy2(path, target)
-            status = os.stat(path)
-            os.chown(target, status.st_uid, status.st_gid)
+            # What is written in its place takes over owner, mode and extended attributes.
+            os.link(path, target)
         postfix_sasl_textfile.write(target, text)
 
     def _prepared(self, name, target):

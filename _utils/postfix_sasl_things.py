@@ -48,14 +48,18 @@ class File:
         if self.text is None:
             os.unlink(self.path)
             return
-        uid, gid = postfix_sasl_owner.ids(self.user, self.group)
+        mode, uid, gid = self.attributes()
         if os.path.exists(self.path):
             # Before the text: a secret must not be in a file that others may still read.
             os.chown(self.path, uid, gid)
-            os.chmod(self.path, self.mode)
+            os.chmod(self.path, mode)
         else:
             os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-        postfix_sasl_textfile.write(self.path, self.text, self.mode, uid, gid)
+        postfix_sasl_textfile.write(self.path, self.text, mode, uid, gid)
+
+    def attributes(self):
+        """Return (mode, uid, gid) that the file should have; raise NoSuchOwner."""
+        return (self.mode, *postfix_sasl_owner.ids(self.user, self.group))
 
 
 class Directory:

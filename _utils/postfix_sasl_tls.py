@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import postfix_sasl_keypair
+
 SNAKEOIL_CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
 SNAKEOIL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
 
@@ -37,11 +39,8 @@ def parameters(settings):
         # Superseded by smtpd_tls_security_level, which they would contradict: postconf(5).
         "smtpd_use_tls": None,
         "smtpd_enforce_tls": None,
-        # It would win over the certificate and key below: postconf(5).
-        "smtpd_tls_chain_files": None,
+        **_certificate(settings),
         "smtpd_tls_security_level": mode,
-        "smtpd_tls_cert_file": settings["tls:certificate"],
-        "smtpd_tls_key_file": settings["tls:key"],
         "smtpd_tls_CAfile": settings["tls:ca_file"],
         "smtpd_tls_auth_only": _yes_no(settings["tls:auth_only"] and mode != "none"),
         "smtpd_tls_loglevel": str(settings["tls:loglevel"]),
@@ -52,6 +51,49 @@ def parameters(settings):
         "tls_medium_cipherlist": ciphers,
         "tls_preempt_cipherlist": preempt,
     }
+
+
+def _certificate(settings):
+    """Return the parameters that name the certificate, and null for all others that could."""
+    chain = settings["tls:chain_files"]
+    if postfix_sasl_keypair.is_stored(settings):
+        chain = [postfix_sasl_keypair.STORE]
+    return {
+        # Where it is set, it wins over all the others: postconf(5).
+        "smtpd_tls_chain_files": ", ".join(chain) or None,
+        "smtpd_tls_cert_file": None if chain else settings["tls:certificate"],
+        "smtpd_tls_key_file": None if chain else settings["tls:key"],
+        # A client that can do both kinds would be given an old certificate by these.
+        "smtpd_tls_eccert_file": None,
+        "smtpd_tls_eckey_file": None,
+        "smtpd_tls_dcert_file": None,
+        "smtpd_tls_dkey_file": None,
+    }
+
+
+def modern(main):
+    """Say in today's parameters what main.cf says in those that Postfix is about to drop.
+
+    main
+        ``{parameter: text, or None to remove it}``.
+
+    Returns the parameters that change, None for those to remove. A TLS level that is set makes
+    Postfix ignore the old ones: postconf(5).
+    """
+    changed = {}
+    for program in ("smtp", "smtpd", "lmtp"):
+        level = f"{program}_tls_security_level"
+        peername = f"{program}_tls_enforce_peername"
+        old = [f"{program}_use_tls", f"{program}_enforce_tls", peername]
+        use, enforce, match = ((main.get(name) or "").strip().lower() for name in old)
+        changed.update({name: None for name in old if main.get(name) is not None})
+        if main.get(level):
+            continue
+        if enforce == "yes":
+            changed[level] = "encrypt" if program == "smtpd" or match == "no" else "verify"
+        elif use == "yes":
+            changed[level] = "may"
+    return changed
 
 
 def _yes_no(flag):
@@ -93,5 +135,7 @@ class Snakeoil:
 
 def things(settings):
     """Return what the certificate of *settings* needs, as things with changes and apply."""
-    uses_snakeoil = settings["tls:certificate"] == SNAKEOIL_CERTIFICATE
-    return [Snakeoil()] if uses_snakeoil and settings["tls:key"] == SNAKEOIL_KEY else []
+    parameters = _certificate(settings)
+    pair = (parameters["smtpd_tls_cert_file"], parameters["smtpd_tls_key_file"])
+    snakeoil = [Snakeoil()] if pair == (SNAKEOIL_CERTIFICATE, SNAKEOIL_KEY) else []
+    return [*snakeoil, *postfix_sasl_keypair.hooks(settings)]

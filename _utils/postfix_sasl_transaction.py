@@ -77,11 +77,16 @@ class _Transaction:
                 file.apply()  # only its owner or mode
         if not due:
             if not self.postfix.running():
-                self._start_only()
+                self._start_only("Postfix was started, but")
+            elif self.configuration.has_older_certificate():
+                self._start_only("Postfix was told of its certificate, but")
             return
         for path in due:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        swap = postfix_sasl_swap.Swap(JOURNAL, due)
+        attributes = {
+            file.path: file.attributes() for file in self.configuration.files if file.path in due
+        }
+        swap = postfix_sasl_swap.Swap(JOURNAL, due, attributes)
         swap.prepare()
         old_main = self.configuration.main_text
         self.told = False
@@ -97,10 +102,10 @@ class _Transaction:
             self._take_back(swap, wrong)
         swap.finish()
 
-    def _start_only(self):
+    def _start_only(self, sentence):
         wrong = self._bring_into_force(self.configuration.main_text)
         if wrong:
-            raise Refused(self._explain("Postfix was started, but", wrong))
+            raise Refused(self._explain(sentence, wrong))
 
     def _bring_into_force(self, old_main, restart=False):
         """Start, restart or reload Postfix; return what its listeners do wrong then."""

@@ -233,6 +233,16 @@ class Path(Text):
         return "/" + "/".join(names)
 
 
+class Pem(Text):
+    """Keys or certificates themselves, in PEM format."""
+
+    def __init__(self):
+        super().__init__(
+            "text in PEM format, from -----BEGIN to -----END, with its line breaks",
+            r"[^\x00]*-----BEGIN [A-Z0-9 ]+-----\r?\n[^\x00]+-----END [A-Z0-9 ]+-----\s*",
+        )
+
+
 class OwnDirectory(Path):
     """A directory that belongs to one daemon: it will be closed to everybody else."""
 
@@ -287,6 +297,18 @@ class ListOf:
             raise Wrong(f"it takes {self.takes}", value)
         checked = _checked(enumerate(value), lambda _position, item: self.item.check(item))
         return list(checked.values())
+
+
+class OneOrMore(ListOf):
+    """A list, or one item without the brackets."""
+
+    def __init__(self, item):
+        super().__init__(item)
+        self.takes = f"{item.takes}, or a list of such"
+
+    def check(self, value):
+        """Return a list with every item checked; raise Wrong otherwise."""
+        return super().check(value if isinstance(value, list) else [value])
 
 
 class Record:

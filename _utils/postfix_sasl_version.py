@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "1eb5b797f06f8525"
+VERSION = "d2ca47ce9f13f91a"

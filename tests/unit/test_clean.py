@@ -1,11 +1,11 @@
 """What Debian has in place of what the formula asks for."""
 
 import pytest
-from postfix_sasl_clean import entries_before, main_before
+from postfix_sasl_clean import entries_before
 from postfix_sasl_config import main_cf
 from postfix_sasl_services import entries, merged
 from postfix_sasl_settings import check
-from postfix_sasl_stock import MAIN, MASTER, RELEASES
+from postfix_sasl_stock import MAIN, MASTER, RELEASES, main_before
 
 SNAKEOIL = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
 

@@ -3,6 +3,7 @@
 import pytest
 from postfix_sasl_config import main_cf
 from postfix_sasl_settings import check
+from postfix_sasl_tls import modern
 
 
 def parameters(**pillar):
@@ -26,6 +27,10 @@ def test_the_recipe_with_an_empty_pillar():
         "smtpd_use_tls": None,
         "smtpd_enforce_tls": None,
         "smtpd_tls_chain_files": None,
+        "smtpd_tls_eccert_file": None,
+        "smtpd_tls_eckey_file": None,
+        "smtpd_tls_dcert_file": None,
+        "smtpd_tls_dkey_file": None,
         "smtpd_tls_security_level": "may",
         "smtpd_tls_cert_file": "/etc/ssl/certs/ssl-cert-snakeoil.pem",
         "smtpd_tls_key_file": "/etc/ssl/private/ssl-cert-snakeoil.key",
@@ -64,6 +69,80 @@ def test_own_certificate_key_and_authorities():
     wanted = parameters(tls=tls)
     names = ("smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_CAfile")
     assert [wanted[name] for name in names] == ["/c.pem", "/k.pem", "/ca.pem"]
+
+
+PEM = "-----BEGIN X-----\nMIIB\n-----END X-----\n"
+STORE = "/etc/postfix/postfix_sasl-server.pem"
+
+
+@pytest.mark.parametrize(
+    ("tls", "chain"),
+    [
+        ({"chain_files": ["/rsa.pem", "/ecdsa.pem"]}, "/rsa.pem, /ecdsa.pem"),
+        ({"acme": "/etc/letsencrypt/live/a"}, STORE),
+        ({"certificate_text": PEM, "key_text": PEM}, STORE),
+    ],
+)
+def test_key_and_chain_together(tls, chain):
+    wanted = parameters(tls=tls)
+    assert wanted["smtpd_tls_chain_files"] == chain
+    assert [wanted[f"smtpd_tls_{name}_file"] for name in ("cert", "key", "eccert")] == [None] * 3
+
+
+def test_a_relay():
+    relay = {"host": "smtp.example.org", "username": "alice", "password": "secret"}
+    wanted = parameters(relay=relay)
+    assert wanted["relayhost"] == "[smtp.example.org]:587"
+    assert wanted["smtp_sasl_auth_enable"] == "yes"
+    assert wanted["smtp_sasl_password_maps"] == "texthash:/etc/postfix/postfix_sasl-relay"
+    assert wanted["smtp_sasl_security_options"] == "noanonymous"
+    assert wanted["smtp_tls_security_level"] == "encrypt"
+    assert wanted["smtp_tls_wrappermode"] is None
+    assert "smtp_tls_CAfile" not in wanted
+    assert "secret" not in str(wanted)
+    assert parameters(relay={**relay, "port": 465})["smtp_tls_wrappermode"] == "yes"
+    verified = parameters(relay={**relay, "tls": "verify"})
+    assert verified["smtp_tls_CAfile"] == "/etc/ssl/certs/ca-certificates.crt"
+    unsure = parameters(relay={**relay, "tls": "may"})
+    assert "noplaintext" in unsure["smtp_sasl_security_options"]
+    assert unsure["smtp_sasl_tls_security_options"] == "noanonymous"
+    without = parameters(relay={"host": "192.0.2.1", "port": 25})
+    assert without["relayhost"] == "[192.0.2.1]:25"
+    assert without["smtp_sasl_password_maps"] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"smtp_use_tls": "yes"}, {"smtp_use_tls": None, "smtp_tls_security_level": "may"}),
+        ({"smtp_use_tls": "no"}, {"smtp_use_tls": None}),
+        (
+            {"smtp_use_tls": "Yes", "smtp_tls_security_level": "encrypt"},
+            {"smtp_use_tls": None},
+        ),
+        (
+            {"smtp_enforce_tls": "yes", "smtp_tls_security_level": ""},
+            {"smtp_enforce_tls": None, "smtp_tls_security_level": "verify"},
+        ),
+        (
+            {"lmtp_enforce_tls": "yes", "lmtp_tls_enforce_peername": "no"},
+            {
+                "lmtp_enforce_tls": None,
+                "lmtp_tls_enforce_peername": None,
+                "lmtp_tls_security_level": "encrypt",
+            },
+        ),
+        (
+            {"smtpd_enforce_tls": "yes"},
+            {"smtpd_enforce_tls": None, "smtpd_tls_security_level": "encrypt"},
+        ),
+        ({"smtp_tls_note_starttls_offer": "yes", "tls_random_source": "dev:/dev/urandom"}, {}),
+    ],
+)
+def test_what_old_parameters_say_in_todays_words(old, new):
+    assert modern(old) == new
+    wanted = parameters(main=old)
+    assert {name: wanted[name] for name in new} == new
 
 
 PROFILE_PARAMETERS = (

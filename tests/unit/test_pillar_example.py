@@ -31,6 +31,7 @@ def test_it_has(example, key):
 SHOWS_SOMETHING = (
     *("main", "master", "sasl:options", "pam:rules", "services:submission:options"),
     *("services:fetchmail:enabled", "fetchmail:enabled", "fetchmail:poll"),
+    *("relay:host", "relay:username", "relay:password"),
 )
 
 

@@ -21,6 +21,8 @@ FULL_POLL = {
     "users": [{"remote": "a", "password": "b", "local": "c", "options": []}],
 }
 
+PEM = "-----BEGIN X-----\nMIIB\n-----END X-----\n"
+
 DEFAULTS = {
     "main": {},
     "master": {},
@@ -54,7 +56,16 @@ DEFAULTS = {
     "tls:mode": "may",
     "tls:certificate": "/etc/ssl/certs/ssl-cert-snakeoil.pem",
     "tls:key": "/etc/ssl/private/ssl-cert-snakeoil.key",
+    "tls:chain_files": [],
+    "tls:acme": [],
+    "tls:certificate_text": None,
+    "tls:key_text": None,
     "tls:ca_file": None,
+    "relay:host": None,
+    "relay:port": 587,
+    "relay:username": None,
+    "relay:password": None,
+    "relay:tls": "encrypt",
     "tls:auth_only": True,
     "tls:loglevel": 1,
     "tls:received_header": True,
@@ -122,7 +133,16 @@ RIGHT = {
     "tls:mode": [("none",), ("may",), ("encrypt",)],
     "tls:certificate": [("/etc/ssl/mail.pem",)],
     "tls:key": [("/etc/ssl/mail@example.com/key:1.pem",)],
+    "tls:chain_files": [(["/etc/ssl/rsa.pem", "/etc/ssl/ecdsa.pem"],)],
+    "tls:acme": [("/etc/letsencrypt/live/a", ["/etc/letsencrypt/live/a"]), (["/a/b", "/c"],)],
+    "tls:certificate_text": [(PEM,), (PEM.replace("\n", "\r\n") + PEM,)],
+    "tls:key_text": [(PEM,)],
     "tls:ca_file": [("/etc/ssl/ca.pem",), (None,)],
+    "relay:host": [("smtp.example.org",), ("2001:db8::1",)],
+    "relay:port": [(465,), (25,)],
+    "relay:username": [("alice@example.org",), ("a b",)],
+    "relay:password": [("correct horse: 7",), ("ü",)],
+    "relay:tls": [("verify",), ("may",), ("none",)],
     "tls:loglevel": [(0,), (4,)],
     "tls:profile": [("old",), ("modern",), (None,)],
     "services:submission:options": [({"a": 1, "b": None}, {"a": "1", "b": None})],
@@ -142,6 +162,16 @@ RIGHT = {
             [{**FULL_POLL, "protocol": "pop3", "port": 995}],
         ),
     ],
+}
+
+# For some of them: others that have to be there, too.
+WITH = {
+    "tls:certificate_text": {"tls:key_text": PEM},
+    "tls:key_text": {"tls:certificate_text": PEM},
+    "relay:username": {"relay:host": "a", "relay:password": "b"},
+    "relay:password": {"relay:host": "a", "relay:username": "b"},
+    "relay:port": {"relay:host": "a"},
+    "relay:tls": {"relay:host": "a"},
 }
 
 # For each key: a value it refuses, and words of the complaint.
@@ -186,7 +216,16 @@ WRONG = {
     "tls:mode": [("encrpt", "did you mean encrypt?"), (True, "one of none, may, encrypt")],
     "tls:certificate": [("mail.pem", "an absolute path"), ("/a b", "an absolute path")],
     "tls:key": [("/", "without '.'")],
+    "tls:chain_files": [("/a.pem", "takes a list"), (["a.pem"], "an absolute path")],
+    "tls:acme": [("mail.example.org", "an absolute path"), (5, "got 5")],
+    "tls:certificate_text": [("/etc/ssl/mail.pem", "in PEM format"), (PEM[:-5], "in PEM format")],
+    "tls:key_text": [(PEM.replace("\n", " "), "in PEM format"), (5, "got a number")],
     "tls:ca_file": [(False, "or null")],
+    "relay:host": [("[smtp.example.org]:587", "a host name or address"), ("", "a host name")],
+    "relay:port": [(0, "from 1 to 65535"), ("submission", "got 'submission'")],
+    "relay:username": [("a:b", "without ':'"), (" a", "without ':'"), (5, "got 5")],
+    "relay:password": [(12345, "in quotes"), ("a\nb", "newline"), ("a ", "got text")],
+    "relay:tls": [("encrpt", "did you mean encrypt?"), (True, "one of verify, encrypt")],
     "tls:loglevel": [(5, "from 0 to 4"), (1.0, "got 1.0")],
     "tls:profile": [("intermediat", "did you mean intermediate?")],
     "services:submission:options": [
@@ -275,12 +314,17 @@ def test_every_key_has_a_right_and_a_wrong_value_here(key):
     ("key", "value", "result"), [(*case, case[-1])[:3] for case in cases(RIGHT)]
 )
 def test_a_key_takes(key, value, result):
-    data = pillar(key, value)
+    data = {**pillar(key, value), **WITH.get(key, {})}
     if key == "fetchmail:enabled":
         data["fetchmail"]["poll"] = [POLL]
     settings = check(data)
     assert settings[key] == result
-    others = set(settings) - {key, "fetchmail:poll", "services:fetchmail:enabled"}
+    others = set(settings) - {
+        key,
+        "fetchmail:poll",
+        "services:fetchmail:enabled",
+        *WITH.get(key, ()),
+    }
     assert {name: settings[name] for name in others} == {name: check(None)[name] for name in others}
 
 
@@ -314,8 +358,9 @@ def test_fetchmail_brings_its_listener_unless_the_pillar_says_no():
     [
         (
             {"tls": {"mod": "may"}},
-            "postfix_sasl:tls:mod: got an unknown key; it takes mode, certificate, key, ca_file, "
-            "auth_only, loglevel, received_header, profile; did you mean postfix_sasl:tls:mode?",
+            "postfix_sasl:tls:mod: got an unknown key; it takes mode, certificate, key, "
+            "chain_files, acme, certificate_text, key_text, ca_file, auth_only, loglevel, "
+            "received_header, profile; did you mean postfix_sasl:tls:mode?",
         ),
         (
             {"tls": {"mode": "on"}},
@@ -401,6 +446,14 @@ SECRET = "hunter2 "
         {"fetchmail": {"poll": [{**POLL, "users": [{"password": SECRET + "\n"}]}]}},
         {"fetchmail": {"poll": [{**POLL, "users": [{"password": [SECRET]}]}]}},
         {"fetchmail": {"poll": [{**POLL, "protocol": SECRET}]}},
+        {"relay": SECRET},
+        {"relay": {"host": "a", "username": "b", "password": SECRET}},
+        {"relay": {"host": "a", "username": "b", "password": [SECRET]}},
+        {"relay": {"host": "a", "username": "b", "password": "hunter2", "tls": "none"}},
+        {"relay": {"username": "b", "password": "hunter2"}},
+        {"tls": {"certificate_text": SECRET}},
+        {"tls": {"key_text": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n"}},
+        {"tls": {"key_text": PEM.replace("MIIB", "hunter2")}},
     ],
 )
 def test_a_password_is_never_quoted(data):
@@ -413,7 +466,7 @@ def test_a_password_is_never_quoted(data):
         ("x", "postfix_sasl: got text; it takes a dictionary with main, master"),
         (["tls"], "postfix_sasl: got a list; it takes a dictionary"),
         (True, "postfix_sasl: got true or false; it takes a dictionary"),
-        ({"tls": []}, "postfix_sasl:tls: got []; it takes a dictionary with mode, "),
+        ({"tls": []}, "postfix_sasl:tls: got a list; it takes a dictionary with mode, "),
         ({"services": {"smtps": True}}, "postfix_sasl:services:smtps: got True; it takes a dict"),
         ({5: 1}, "postfix_sasl:5: got an unknown key"),
         ({None: 1}, "postfix_sasl:None: got an unknown key"),
@@ -516,6 +569,27 @@ def test_keys_may_be_written_with_colons():
             },
             "saslauthd:mechanism_options: got '/etc/my.conf'",
             "one of the two",
+        ),
+        (
+            {"tls": {"acme": "/a", "chain_files": ["/b"]}},
+            "tls:chain_files: tls:acme says, too,",
+            "take one",
+        ),
+        (
+            {"tls": {"certificate": "/a", "certificate_text": PEM, "key_text": PEM}},
+            "tls:certificate: tls:certificate_text says, too,",
+            "take one",
+        ),
+        ({"tls": {"certificate_text": PEM}}, "tls:key_text: got null", "needs this one"),
+        ({"tls": {"key_text": PEM}}, "tls:certificate_text: got null", "needs this one"),
+        ({"relay": {"host": "a", "username": "b"}}, "relay:password: got null", "needs this"),
+        ({"relay": {"host": "a", "password": "b"}}, "relay:username: got null", "needs this"),
+        ({"relay": {"username": "a", "password": "b"}}, "relay:host: got null", "the server"),
+        ({"relay": {"host": "a", "port": 465, "tls": "may"}}, "relay:tls: got 'may'", "465"),
+        (
+            {"relay": {"host": "a", "username": "b", "password": "c", "tls": "none"}},
+            "relay:tls: got 'none'",
+            "in the clear",
         ),
     ],
 )

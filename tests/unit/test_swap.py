@@ -202,3 +202,57 @@ def test_putting_in_place_needs_no_more_space(place, monkeypatch):
     assert seen(place) == OLD
     swap.finish()
     assert seen(place) == OLD
+
+
+def test_a_secret_is_never_where_others_can_read_it(tmp_path, monkeypatch):
+    """Not the old one, nor the new one, at no step, whatever mode the file had before."""
+    secrets = {"old": "the old secret", "new": "the new secret"}
+    live = tmp_path / "password"
+    live.write_text(secrets["old"])
+    live.chmod(0o600)
+    fresh = tmp_path / "key"
+    swap = Swap(
+        str(tmp_path / "journal"),
+        {str(live): secrets["new"], str(fresh): secrets["new"]},
+        {str(path): (0o600, os.getuid(), os.getgid()) for path in (live, fresh)},
+    )
+    seen_steps = 0
+
+    def look():
+        nonlocal seen_steps
+        seen_steps += 1
+        for path in tmp_path.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
+                assert not any(secret in path.read_text() for secret in secrets.values()), path
+
+    def watched(call):
+        def wrapper(*args, **kwargs):
+            look()
+            result = call(*args, **kwargs)
+            look()
+            return result
+
+        return wrapper
+
+    with monkeypatch.context() as patch:
+        for name in STEPS:
+            patch.setattr(os, name, watched(getattr(os, name)))
+        swap.prepare()
+        swap.put()
+        swap.take_back()
+        swap.put()
+        swap.finish()
+    assert seen_steps > 50
+    assert [path.stat().st_mode & 0o777 for path in (live, fresh)] == [0o600] * 2
+    assert live.read_text() == secrets["new"]
+
+
+def test_a_file_that_was_open_is_closed_with_its_new_text(tmp_path):
+    path = tmp_path / "password"
+    path.write_text("old")
+    owned = {str(path): (0o600, os.getuid(), os.getgid())}
+    swap = Swap(str(tmp_path / "journal"), {str(path): "new"}, owned)
+    swap.prepare()
+    swap.put()
+    swap.finish()
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -97,12 +97,47 @@ def test_key_that_everybody_can_read(made, tmp_path):
     assert certificate.problems(str(made / "good.pem"), str(key)) == []
 
 
-def test_files_whose_pairs_are_not_known(made):
-    assert certificate.file_problems(str(made / "both.pem")) == []
-    assert certificate.file_problems(str(made / "good.key")) == []
-    assert certificate.file_problems(str(made / "expired.pem"))[0][0] is True
-    assert certificate.file_problems(str(made / "broken.pem"))[0][0] is True
-    assert "No such file" in certificate.file_problems(str(made / "nosuch"))[0][1]
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["good.key", "good.pem"], None),
+        (["good.key", "good.pem", "ec.key", "ec.pem"], None),
+        (["ec.key", "ec.pem", "good.key", "other.pem"], "good.key is not the key of"),
+        (["good.pem", "good.key"], "good.pem has a certificate before its key"),
+        (["good.key", "expired.pem"], "expired.pem expired on 2021-01-01"),
+        (["good.key", "broken.pem"], "cannot be used together"),
+        (["good.key"], "cannot be used together"),
+        (["good.key", "nosuch"], "nosuch: No such file"),
+        (["junk.pem"], "it takes keys and their certificates"),
+    ],
+)
+def test_chain_files(made, names, says):
+    problems = certificate.chain_problems([str(made / name) for name in names])
+    if says is None:
+        assert problems == []
+    else:
+        assert problems[0][0] is True and says in problems[0][1]
+
+
+def test_all_in_one_chain_file(made, tmp_path):
+    names = ("good.key", "good.pem", "other.pem", "ec.key", "ec.pem")
+    path = tmp_path / "all.pem"
+    path.write_text("# a word\n" + "".join((made / name).read_text() for name in names))
+    path.chmod(0o600)
+    assert certificate.chain_problems([str(path)]) == []
+    path.write_text(path.read_text()[:-60])
+    assert certificate.chain_problems([str(path)])[0][0] is True
+
+
+def test_a_pair_that_is_text(made):
+    def found(*names):
+        text = b"".join((made / name).read_bytes() for name in names)
+        return certificate.text_problems(text, "the certificate", "the key")
+
+    assert found("good.key", "good.pem") == []
+    assert found("other.key", "good.pem")[0][1].startswith("the key is not the key of the cert")
+    assert found("good.key", "expired.pem")[0][1].startswith("the certificate expired on")
+    assert found("locked.key", "good.pem")[0][1].startswith("the key wants a pass phrase")
 
 
 def test_dates_are_those_openssl_tells(made):
