@@ -19,6 +19,7 @@ import postfix_sasl_sasl
 import postfix_sasl_saslauthd
 import postfix_sasl_sasldb
 import postfix_sasl_schedule
+import postfix_sasl_senders
 import postfix_sasl_services
 import postfix_sasl_stock
 import postfix_sasl_things
@@ -116,6 +117,8 @@ class _Configuration(postfix_sasl_config.Configuration):
         main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
         wanted_main = postfix_sasl_config.main_cf(self.settings)
         wanted_main.update(postfix_sasl_relay.parameters_before(self.settings, main))
+        # Also where the pillar has lost the key since: without it they are not ours.
+        wanted_main.update(postfix_sasl_senders.leftovers(main, {}))
         wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
         self.wanted_main = postfix_sasl_stock.main_before(wanted_main, main, release)
         self.wanted_entries = entries_before(wanted_entries, self.entries, release)

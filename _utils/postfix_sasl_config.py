@@ -6,12 +6,15 @@ import postfix_sasl_absent
 import postfix_sasl_daemons
 import postfix_sasl_keypair
 import postfix_sasl_known
+import postfix_sasl_limits
 import postfix_sasl_macros
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
+import postfix_sasl_protocol
 import postfix_sasl_purge
 import postfix_sasl_relay
 import postfix_sasl_sasl
+import postfix_sasl_senders
 import postfix_sasl_services
 import postfix_sasl_stock
 import postfix_sasl_textfile
@@ -26,11 +29,18 @@ MASTER_CF = f"{DIRECTORY}/master.cf"
 _STOCK_MASTER_CF = "/usr/share/postfix/master.cf.dist"
 
 
-def main_cf(settings):
-    """Return ``{parameter: text, or None to remove it}`` that *settings* ask for."""
+def main_cf(settings, release=None):
+    """Return ``{parameter: text, or None to remove it}`` that *settings* ask for.
+
+    release
+        The Debian release; None for this host's.
+    """
     return {
+        **postfix_sasl_protocol.parameters(),
         **postfix_sasl_sasl.parameters(settings),
-        **postfix_sasl_tls.parameters(settings),
+        **postfix_sasl_senders.parameters(settings),
+        **postfix_sasl_limits.parameters(settings),
+        **postfix_sasl_tls.parameters(settings, release),
         **postfix_sasl_relay.parameters(settings),
         **settings["main"],
         **postfix_sasl_tls.modern(settings["main"]),
@@ -123,6 +133,8 @@ class Configuration:
             **main_cf(self.settings),
         }
         self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
+        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
+        self.wanted_main.update(postfix_sasl_senders.leftovers(main, self.wanted_main))
         purge = self.settings["purge"]
         if purge == "ignore":
             return

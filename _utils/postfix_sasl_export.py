@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import postfix_sasl_config
 import postfix_sasl_keypair
+import postfix_sasl_limits
 import postfix_sasl_lines
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
 import postfix_sasl_masterentry
 import postfix_sasl_pam
 import postfix_sasl_sasl
+import postfix_sasl_senders
 import postfix_sasl_services
 import postfix_sasl_settings
 import postfix_sasl_stock
@@ -128,8 +130,13 @@ def pillar(live):
     found.choose("tls:acme", [live.acme] if live.acme else [])
     for key, name in _TEXTS.items():
         found.choose(key, [live.main[name]] if name in live.main else [])
+    _limits(found)
+    table = live.main.get(postfix_sasl_senders.PARAMETER)
+    found.choose("sasl:sender_logins", [postfix_sasl_senders.setting_of(table)] if table else [])
     for key, name in _LISTS.items():
         words = [word.strip() for word in live.main.get(name, "").split(",")]
+        if found.flat.get("sasl:sender_logins"):
+            words = [word for word in words if word != postfix_sasl_senders.RULE]
         found.choose(key, [words, " ".join(words).split()])
     if found.logs_in:
         _logins(found)
@@ -197,8 +204,9 @@ class _Found:
         """Return (main, entries) that the formula makes of a fresh host; raise BadPillar."""
         settings = postfix_sasl_settings.check(_nested(flat.items()))
         stock = postfix_sasl_stock.MASTER[self.live.release]
-        wanted = postfix_sasl_services.entries(settings, stock)
-        main = {**_fresh_main(self.live), **postfix_sasl_config.main_cf(settings)}
+        wanted = postfix_sasl_services.entries(settings, stock, self.live.release)
+        wanted_main = postfix_sasl_config.main_cf(settings, self.live.release)
+        main = {**_fresh_main(self.live), **wanted_main}
         return (
             {name: value for name, value in main.items() if value is not None},
             postfix_sasl_services.merged(stock, wanted),
@@ -298,6 +306,14 @@ def _dovecot(found):
     words = found.live.main.get("smtpd_sasl_mechanism_filter", "").replace(",", " ").upper()
     if words:
         found.put(sasl__mechanisms=words.split())
+
+
+def _limits(found):
+    """Say how much one client may ask for."""
+    switches = [found.live.main, *(each["options"] for each in found.live.entries.values())]
+    for key, name in postfix_sasl_limits.NAMES.items():
+        set_to = {each[name] for each in switches if each.get(name, "").isdigit()}
+        found.choose(key, [0, *sorted(int(number) for number in set_to)])
 
 
 def _logins(found):

@@ -6,6 +6,7 @@ writes nested pillar, with colons.
 
 from typing import Any, NamedTuple
 
+from postfix_sasl_senders import SenderLogins
 from postfix_sasl_types import (
     Bool,
     Choice,
@@ -122,6 +123,11 @@ OPTIONS = {
         ["permit_sasl_authenticated", "permit_mynetworks", "reject_unauth_destination"],
         "smtpd_recipient_restrictions",
     ),
+    "sasl:sender_logins": Option(
+        SenderLogins(),
+        {},
+        "sender addresses, each with the logins that may use it; {}: anyone may use any",
+    ),
     "saslauthd:instance": Option(
         Text("letters, digits and '-'", r"[a-z0-9][a-z0-9-]{0,31}"),
         "postfix",
@@ -195,6 +201,18 @@ OPTIONS = {
         Choice("intermediate", "modern", "old", None),
         "intermediate",
         "protocols and ciphers; null for Postfix's own defaults",
+    ),
+    "limits:auth_per_minute": Option(
+        Int(0, 100000), 30, "logins that one client may try on a port; 0: no limit"
+    ),
+    "limits:connections_per_minute": Option(
+        Int(0, 100000), 60, "connections of one client to 587, and to 465; 0: no limit"
+    ),
+    "limits:messages_per_minute": Option(
+        Int(0, 100000), 0, "messages of one client through 587, and through 465; 0: no limit"
+    ),
+    "limits:errors": Option(
+        Int(0, 1000), 10, "errors in one session on 587 or 465; 0: Postfix's own limit"
     ),
     "services:submission:enabled": _SERVICE["enabled"],
     "services:submission:options": _SERVICE["options"],

@@ -3,7 +3,10 @@
 import os
 import socket
 
+import postfix_sasl_limits
 import postfix_sasl_mastercf
+import postfix_sasl_protocol
+import postfix_sasl_senders
 
 SMTP_PORT = 25
 SUBMISSION_PORT = 587
@@ -25,13 +28,15 @@ FETCHMAIL_SYSLOG_NAME = "postfix/fetchmail"
 _AUTHENTICATED_ONLY = "permit_sasl_authenticated,reject"
 
 
-def entries(settings, current):
+def entries(settings, current, release=None):
     """Return the service entries that *settings* ask for, as changes to *current* ones.
 
     settings
         Checked settings, see ``postfix_sasl_settings``.
     current
         The entries master.cf has now, as ``{service/type: fields}``.
+    release
+        The Debian release; None for this host's.
 
     Returns ``{service/type: fields, or None to remove the entry}``. Fields that are not given
     stay as they are; so do ``-o`` options that are not named.
@@ -40,8 +45,8 @@ def entries(settings, current):
     wanted = {}
     _smtp(wanted, settings, current)
     for name, port, options in (
-        ("submission", SUBMISSION_PORT, _submission_options()),
-        ("smtps", SMTPS_PORT, _smtps_options()),
+        ("submission", SUBMISSION_PORT, _submission_options(settings, release)),
+        ("smtps", SMTPS_PORT, _smtps_options(settings, release)),
     ):
         options.update(settings[f"services:{name}:options"])
         wanted.update(dict.fromkeys(on_port(port, current)))
@@ -156,7 +161,7 @@ def _chroot(settings):
     return "y" if settings["chroot"] else "n"
 
 
-def _submission_options():
+def _submission_options(settings, release):
     # RFC 6409 section 4.3 demands authentication here; RFC 8314 section 3.3 TLS before it. Both
     # restrictions lists are named so that permit_mynetworks in main.cf can't open the port.
     return {
@@ -165,15 +170,19 @@ def _submission_options():
         "smtpd_tls_auth_only": "yes",
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_client_restrictions": _AUTHENTICATED_ONLY,
-        "smtpd_relay_restrictions": _AUTHENTICATED_ONLY,
+        "smtpd_relay_restrictions": postfix_sasl_senders.relay_restrictions(
+            settings, _AUTHENTICATED_ONLY
+        ),
         "smtpd_etrn_restrictions": "reject",
         "milter_macro_daemon_name": "ORIGINATING",
+        **postfix_sasl_limits.submission_options(settings),
+        **postfix_sasl_protocol.submission_options(release),
     }
 
 
-def _smtps_options():
+def _smtps_options(settings, release):
     return {
-        **_submission_options(),
+        **_submission_options(settings, release),
         "syslog_name": "postfix/smtps",
         "smtpd_tls_wrappermode": "yes",
     }

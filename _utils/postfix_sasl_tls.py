@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import postfix_sasl_keypair
+import postfix_sasl_stock
 
 SNAKEOIL_CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
 SNAKEOIL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
@@ -11,28 +12,35 @@ SNAKEOIL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
 _INTERMEDIATE_CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 _OLD_CIPHERS = (
     f"@SECLEVEL=0:{_INTERMEDIATE_CIPHERS}:"
+    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305:"
     "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:"
     "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"
     "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:DHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:"
     "AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA"
 )
-# Mozilla's server side TLS guidelines, version 5.7, in Postfix's parameters; the cipher lists of
-# TLS 1.3 are OpenSSL's own.
+# Mozilla's server side TLS guidelines in Postfix's parameters: version 6.0, which has no "old" any
+# more, and 5.8 for that. The cipher lists of TLS 1.3 are OpenSSL's own.
 _PROFILES = {
     None: (None, None, None),
     "modern": (">=TLSv1.3", None, "no"),
     "intermediate": (">=TLSv1.2", _INTERMEDIATE_CIPHERS, "no"),
     "old": (">=TLSv1", _OLD_CIPHERS, "yes"),
 }
+_GROUPS = "X25519 prime256v1 secp384r1"
+# Debian 12 has OpenSSL 3.0, the others have 3.5 or later; the same for Postfix's parameter below.
+_WITHOUT_MLKEM = _WITHOUT_FFDHE_PARAMETER = ("bookworm",)
 
 
-def parameters(settings):
-    """Return the main.cf parameters for TLS that *settings* ask for; None removes one."""
+def parameters(settings, release=None):
+    """Return the main.cf parameters for TLS that *settings* ask for; None removes one.
+
+    release
+        The Debian release; None for this host's.
+    """
     mode = settings["tls:mode"]
     protocols, ciphers, preempt = _PROFILES[settings["tls:profile"]]
     return {
@@ -50,6 +58,7 @@ def parameters(settings):
         "smtpd_tls_mandatory_ciphers": None if ciphers is None else "medium",
         "tls_medium_cipherlist": ciphers,
         "tls_preempt_cipherlist": preempt,
+        **_groups(settings["tls:profile"], release or postfix_sasl_stock.release()),
     }
 
 
@@ -94,6 +103,16 @@ def modern(main):
         elif use == "yes":
             changed[level] = "may"
     return changed
+
+
+def _groups(profile, release):
+    """Return the parameters for the groups of key exchange."""
+    groups, ffdhe = None, None
+    if profile is not None:
+        groups = _GROUPS if release in _WITHOUT_MLKEM else f"X25519MLKEM768 {_GROUPS}"
+    if profile in ("modern", "intermediate") and release not in _WITHOUT_FFDHE_PARAMETER:
+        ffdhe = ""
+    return {"tls_eecdh_auto_curves": groups, "tls_ffdhe_auto_groups": ffdhe}
 
 
 def _yes_no(flag):

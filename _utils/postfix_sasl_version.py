@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "d2ca47ce9f13f91a"
+VERSION = "cf7155405f843ea8"

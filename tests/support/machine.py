@@ -24,7 +24,10 @@ TEST_PROGRAMS = {
     "postconf": "postfix",
     "ssh": "openssh-client",
     "swaks": "swaks",
+    "testssl": "testssl.sh",
 }
+# What swaks needs for TLS, and does without otherwise.
+SSLEAY = "libnet-ssleay-perl"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 POLICY = Path("/usr/sbin/policy-rc.d")
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -47,6 +50,8 @@ def install_missing(programs: dict[str, str]) -> None:
     }
     if "mmdebstrap" in programs and not KEYRING.exists():
         packages.add("debian-archive-keyring")
+    if "swaks" in programs and not any(Path("/usr/lib").glob("*/perl5/*/Net/SSLeay.pm")):
+        packages.add(SSLEAY)
     if packages:
         apt_install(sorted(packages))
 

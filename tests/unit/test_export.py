@@ -25,11 +25,11 @@ def stock_main(release):
 
 def made(release, settings):
     """Return (main, entries) of a fresh host with *settings* applied."""
-    main = {**stock_main(release), **main_cf(settings)}
+    main = {**stock_main(release), **main_cf(settings, release)}
     stock = MASTER[release]
     return (
         {name: value for name, value in main.items() if value is not None},
-        merged(stock, entries(settings, stock)),
+        merged(stock, entries(settings, stock, release)),
     )
 
 
@@ -71,6 +71,9 @@ class TestOnAnyRelease:
             {"tls": {"auth_only": False, "received_header": False, "ca_file": "/etc/ssl/ca.pem"}},
             {"sasl": {"local_domain": "example.org", "broken_clients": False}},
             {"sasl": {"recipient_restrictions": ["reject_unauth_destination"]}},
+            {"sasl": {"sender_logins": {"@example.org": ["alice", "bob"], "x@b.org": ["c@d.org"]}}},
+            {"sasl": {"sender_logins": "hash:/etc/postfix/senders", "local_domain": ""}},
+            {"limits": {"auth_per_minute": 5, "messages_per_minute": 7, "errors": 0}},
             {"services": {"submission": {"enabled": False}}},
             {"services": {"smtps": {"enabled": False}, "fetchmail": {"enabled": True}}},
             {"services": {"fetchmail": {"enabled": True, "port": 40026, "address": "127.0.0.2"}}},

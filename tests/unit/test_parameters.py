@@ -2,7 +2,9 @@
 
 import pytest
 from postfix_sasl_config import main_cf
+from postfix_sasl_senders import PARAMETER, RULE, leftovers, setting_of
 from postfix_sasl_settings import check
+from postfix_sasl_stock import RELEASES
 from postfix_sasl_tls import modern
 
 
@@ -11,7 +13,12 @@ def parameters(**pillar):
 
 
 def test_the_recipe_with_an_empty_pillar():
-    assert {name: value for name, value in parameters().items() if "cipher" not in name} == {
+    of_profiles = {name for name in PROFILE_PARAMETERS if "cipher" in name or "auto" in name}
+    assert {name: parameters()[name] for name in parameters().keys() - of_profiles} == {
+        "smtpd_forbid_bare_newline": "normalize",
+        "smtpd_forbid_unauth_pipelining": "yes",
+        "disable_vrfy_command": "yes",
+        "smtpd_client_auth_rate_limit": "30",
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_sasl_local_domain": "$myhostname",
         "smtpd_sasl_security_options": "noanonymous",
@@ -151,12 +158,14 @@ PROFILE_PARAMETERS = (
     "smtpd_tls_mandatory_ciphers",
     "tls_medium_cipherlist",
     "tls_preempt_cipherlist",
+    "tls_eecdh_auto_curves",
+    "tls_ffdhe_auto_groups",
 )
 
 
 def test_without_a_profile_postfix_has_its_own_defaults():
     wanted = parameters(tls={"profile": None})
-    assert [wanted[name] for name in PROFILE_PARAMETERS] == [None] * 5
+    assert [wanted[name] for name in PROFILE_PARAMETERS] == [None] * 7
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,7 @@ def test_each_profile_has_a_say_in_the_same_parameters(profile):
 
 def test_no_profile_but_old_has_a_cipher_without_forward_secrecy_or_with_sha1():
     ciphers = parameters()["tls_medium_cipherlist"].split(":")
-    assert all(cipher.startswith(("ECDHE-", "DHE-")) for cipher in ciphers)
+    assert all(cipher.startswith("ECDHE-") for cipher in ciphers)
     assert not any(cipher.endswith("-SHA") for cipher in ciphers)
 
 
@@ -218,3 +227,66 @@ def test_main_wins_over_everything_and_null_removes():
         "message_size_limit": "10",
         "relayhost": None,
     }
+
+
+class TestRelease:
+    """What Debian 12's Postfix and OpenSSL don't know is not asked of them."""
+
+    def test_before_openssl_3_5_there_is_no_group_that_holds_against_quantum_computers(self):
+        groups = [main_cf(check({}), release)["tls_eecdh_auto_curves"] for release in RELEASES]
+        assert ["MLKEM" in each for each in groups] == [False, True, True]
+
+    def test_a_parameter_that_is_not_there_is_not_set(self):
+        wanted = [main_cf(check({}), release)["tls_ffdhe_auto_groups"] for release in RELEASES]
+        assert wanted == [None, "", ""]
+
+
+class TestLimits:
+    def test_0_leaves_it_to_postfix(self):
+        assert parameters(limits={"auth_per_minute": 0})["smtpd_client_auth_rate_limit"] is None
+
+    def test_another_number(self):
+        assert parameters(limits={"auth_per_minute": 5})["smtpd_client_auth_rate_limit"] == "5"
+
+
+class TestSenderLogins:
+    LOGINS = {"Alice@example.org": ["alice"], "@example.net": ["alice", "bob@example.com"]}
+
+    def test_nobody_asked_for_them_and_a_table_of_ones_own_is_left_alone(self):
+        assert PARAMETER not in parameters()
+        assert RULE not in parameters()["smtpd_recipient_restrictions"]
+
+    def test_a_dictionary_becomes_a_table_in_main_cf(self):
+        wanted = parameters(sasl={"sender_logins": self.LOGINS})
+        assert wanted[PARAMETER] == (
+            "inline:{ {alice@example.org = alice@$smtpd_sasl_local_domain}, "
+            "{@example.net = alice@$smtpd_sasl_local_domain, bob@example.com} }"
+        )
+        assert wanted["smtpd_recipient_restrictions"].startswith(f"{RULE}, permit_sasl")
+
+    @pytest.mark.parametrize(
+        "pillar",
+        [{"sasl": {"local_domain": ""}}, {"main": {"smtpd_sasl_local_domain": None}, "sasl": {}}],
+    )
+    def test_without_a_local_domain_a_login_is_a_plain_name(self, pillar):
+        pillar["sasl"]["sender_logins"] = {"alice@example.org": ["alice"]}
+        assert parameters(**pillar)[PARAMETER] == "inline:{ {alice@example.org = alice} }"
+
+    def test_a_table_is_taken_as_it_is(self):
+        assert parameters(sasl={"sender_logins": "hash:/x"})[PARAMETER] == "hash:/x"
+
+    @pytest.mark.parametrize("value", [{"a@b.c": ["x", "y@z.org"], "@d.e": ["x"]}, "hash:/x"])
+    def test_it_is_read_back(self, value):
+        value = check({"sasl": {"sender_logins": value}})["sasl:sender_logins"]
+        assert setting_of(parameters(sasl={"sender_logins": value})[PARAMETER]) == value
+
+    @pytest.mark.parametrize("text", ["inline:{}", "inline:{ {a = b} }", "inline:{{a@b.c = d} e}"])
+    def test_a_table_that_the_pillar_cannot_say_otherwise_stays_text(self, text):
+        assert setting_of(text) == text
+
+    def test_what_an_earlier_run_put_there_goes_with_the_key(self):
+        with_it = parameters(sasl={"sender_logins": self.LOGINS})
+        assert leftovers(with_it, parameters()) == {PARAMETER: None}
+        assert leftovers(with_it, with_it) == {}
+        assert leftovers({PARAMETER: "hash:/own"}, parameters()) == {}
+        assert leftovers(with_it, {**parameters(), PARAMETER: "hash:/own"}) == {}

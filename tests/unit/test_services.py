@@ -102,6 +102,34 @@ class TestEmptyMasterCf:
         assert options["smtpd_client_restrictions"] == AUTHENTICATED_ONLY
 
 
+@pytest.mark.parametrize("key", ["submission/inet", "submissions/inet"])
+class TestWhatOneClientMayAskFor:
+    def test_is_limited(self, key):
+        options = final()[key]["options"]
+        assert options["smtpd_client_connection_rate_limit"] == "60"
+        assert options["smtpd_hard_error_limit"] == "10"
+        assert "smtpd_client_message_rate_limit" not in options
+
+    def test_is_what_the_pillar_says(self, key):
+        limits = {"connections_per_minute": 0, "messages_per_minute": 9, "errors": 0}
+        options = final(final(), limits=limits)[key]["options"]
+        assert options["smtpd_client_message_rate_limit"] == "9"
+        assert "smtpd_client_connection_rate_limit" not in options
+        assert "smtpd_hard_error_limit" not in options
+
+    def test_is_not_told_to_others_where_postfix_can_hide_it(self, key):
+        hidden = [
+            entries(check({}), {}, release)[key]["options"]["smtpd_hide_client_session"]
+            for release in RELEASES
+        ]
+        assert hidden == [None, "yes", "yes"]
+
+    def test_is_a_sender_address_that_is_listed_for_it(self, key):
+        options = final(sasl={"sender_logins": {"@example.org": ["alice"]}})[key]["options"]
+        rule = "reject_authenticated_sender_login_mismatch"
+        assert options["smtpd_relay_restrictions"] == f"{rule},{AUTHENTICATED_ONLY}"
+
+
 @pytest.mark.parametrize("release", RELEASES)
 class TestStockMasterCf:
     def test_gets_two_listeners_and_one_chroot_column(self, release):

@@ -44,6 +44,7 @@ DEFAULTS = {
         "permit_mynetworks",
         "reject_unauth_destination",
     ],
+    "sasl:sender_logins": {},
     "saslauthd:instance": "postfix",
     "saslauthd:mechanism": "pam",
     "saslauthd:mechanism_options": "",
@@ -70,6 +71,10 @@ DEFAULTS = {
     "tls:loglevel": 1,
     "tls:received_header": True,
     "tls:profile": "intermediate",
+    "limits:auth_per_minute": 30,
+    "limits:connections_per_minute": 60,
+    "limits:messages_per_minute": 0,
+    "limits:errors": 10,
     "services:submission:enabled": True,
     "services:submission:options": {},
     "services:smtps:enabled": True,
@@ -85,6 +90,7 @@ DEFAULTS = {
 }
 
 # For each key: values it takes, and what becomes of them where that is something else.
+LIMITS = ("auth_per_minute", "connections_per_minute", "messages_per_minute", "errors")
 RIGHT = {
     "main": [
         (
@@ -117,6 +123,11 @@ RIGHT = {
     "sasl:recipient_restrictions": [
         (["check_policy_service { inet:127.0.0.1:10023, timeout=10s }", "reject"],)
     ],
+    "sasl:sender_logins": [
+        ({"Alice@Example.ORG": ["alice"], "@b.org": None}, {"alice@example.org": ["alice"]}),
+        ({"@example.org": ["alice", "bob@example.org"]},),
+        ("hash:/etc/postfix/senders",),
+    ],
     "saslauthd:instance": [("mail-2",)],
     "saslauthd:mechanism": [("shadow",), ("ldap",), ("sasldb",), ("kerberos5",)],
     "saslauthd:mechanism_options": [("/etc/saslauthd.conf",), ("imap.example.com/993",)],
@@ -131,6 +142,7 @@ RIGHT = {
     "pam:lockout:seconds": [(3600,)],
     "pam:rules": [(["auth\trequired\tpam_unix.so", "@include common-account"],)],
     "tls:mode": [("none",), ("may",), ("encrypt",)],
+    **{f"limits:{name}": [(0,), (1000,)] for name in LIMITS},
     "tls:certificate": [("/etc/ssl/mail.pem",)],
     "tls:key": [("/etc/ssl/mail@example.com/key:1.pem",)],
     "tls:chain_files": [(["/etc/ssl/rsa.pem", "/etc/ssl/ecdsa.pem"],)],
@@ -195,6 +207,17 @@ WRONG = {
     "sasl:local_domain": [(5, "one line of text"), ("${", "never closed"), ("a\n", "newline")],
     "sasl:security_options": [(["noanonymus"], "did you mean noanonymous?")],
     "sasl:recipient_restrictions": [([], "not empty"), (["", "a"], "0: got ''"), (["a {"], "{ }")],
+    "sasl:sender_logins": [
+        ({"alice": ["alice"]}, "address or @domain"),
+        ({"alice@example.org": "alice"}, "a list, not empty; each item: a login"),
+        ({"alice@example.org": []}, "not empty"),
+        ({"a@example.org": ["alice, bob"]}, "a login"),
+        ({"a@example.org": ["$x"]}, "a login"),
+        ({"a{@example.org": ["alice"]}, "address or @domain"),
+        ("alice", "a table such as hash:"),
+        (["alice"], "a dictionary"),
+    ],
+    **{f"limits:{name}": [(-1, "from 0"), ("5", "'5'")] for name in LIMITS},
     "saslauthd:instance": [("", "letters"), ("../x", "letters"), ("a" * 33, "letters")],
     "saslauthd:mechanism": [("PAM", "did you mean pam?"), (["pam"], "one of pam, shadow")],
     "saslauthd:mechanism_options": [('"; rm', "plain words"), ("$x", "plain words")],
