@@ -160,7 +160,7 @@ def apply_(part, settings=None, test=False, saltenv="base"):
 
     part
         ``package``, ``saslauthd`` (whoever checks passwords), ``pam``, ``tls``, ``config``,
-        ``fetchmail`` or ``drift``.
+        ``fetchmail``, ``fail2ban`` or ``drift``.
     settings
         The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
         renders to it; empty for all defaults.

@@ -41,7 +41,7 @@ def applied(name, part, settings=None):
         Any label.
     part
         ``package``, ``saslauthd`` (whoever checks passwords), ``pam``, ``tls``, ``config``,
-        ``fetchmail`` or ``drift``.
+        ``fetchmail``, ``fail2ban`` or ``drift``.
     settings
         The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
         is rendered when the state runs, so that no password of the pillar gets into the log.

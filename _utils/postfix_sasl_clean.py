@@ -9,6 +9,7 @@ import os
 import postfix_sasl_absent
 import postfix_sasl_config
 import postfix_sasl_dovecot
+import postfix_sasl_fail2ban
 import postfix_sasl_fetchmail
 import postfix_sasl_keypair
 import postfix_sasl_maincf
@@ -40,6 +41,7 @@ def removal(settings, host):
     read_by_postfix = _files(*_READ_BY_POSTFIX)
     hooks = _files(*_HOOKS)
     others = [
+        *postfix_sasl_fail2ban.removal(host.salt),
         *postfix_sasl_fetchmail.removal(settings, host.salt),
         *postfix_sasl_pam.removal(),
         *postfix_sasl_dovecot.removal(host.salt),

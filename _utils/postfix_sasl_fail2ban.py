@@ -5,8 +5,6 @@ admin has in jail.local holds here, too. A login that failed because this server
 it, such as with saslauthd down, counts for nobody.
 """
 
-import os
-
 import postfix_sasl_absent
 import postfix_sasl_daemons
 import postfix_sasl_sasl
@@ -18,6 +16,7 @@ PROGRAM = "/usr/bin/fail2ban-server"
 _FILTER = "/etc/fail2ban/filter.d/postfix_sasl.conf"
 _JAIL = "/etc/fail2ban/jail.d/postfix_sasl.conf"
 _PID_FILE = "/run/fail2ban/fail2ban.pid"
+_NAME = "postfix_sasl"
 
 _FILTER_TEXT = r"""[INCLUDES]
 before = common.conf
@@ -104,8 +103,25 @@ def jail_text(systemd):
 def removal(salt):
     """Return what is left of our jail, as things; fail2ban goes on with its other jails."""
     paths = postfix_sasl_absent.ours(_JAIL, _FILTER)
-    files = [postfix_sasl_things.File(path, None) for path in paths]
-    daemon = Fail2ban(salt)
-    if not files or not daemon.running() or not os.path.exists(PROGRAM):
-        return files
-    return [postfix_sasl_daemons.Service(files, daemon)]
+    return [_Jail(paths, Fail2ban(salt))] if paths else []
+
+
+class _Jail:
+    """Our jail, to be taken off: not by a restart, which other jails might not survive."""
+
+    def __init__(self, paths, daemon):
+        self.files = [postfix_sasl_things.File(path, None) for path in paths]
+        self.daemon = daemon
+
+    def changes(self):
+        """Return the files that are there."""
+        return {path: change for file in self.files for path, change in file.changes().items()}
+
+    def apply(self):
+        """End the jail, which lets in again whom it kept out, and remove its files."""
+        if self.daemon.running():
+            command = ["/usr/bin/fail2ban-client", "stop", _NAME]
+            # It fails where the daemon has not got the jail, which is as it should be.
+            postfix_sasl_daemons.run(command, accepted=None)
+        for file in self.files:
+            file.apply()

@@ -232,6 +232,9 @@ OPTIONS = {
     "fetchmail:poll": Option(
         ListOf(_POLL), [], "what it fetches: server, protocol, port, ssl, users", secret=True
     ),
+    "fail2ban": Option(
+        Bool(), False, "have fail2ban keep out, for a while, whoever fails to log in too often"
+    ),
     "drift:mode": Option(
         Mode("off", "report", "enforce"),
         "off",

@@ -9,6 +9,7 @@ import os
 import postfix_sasl_config
 import postfix_sasl_daemons
 import postfix_sasl_dovecot
+import postfix_sasl_fail2ban
 import postfix_sasl_fetchmail
 import postfix_sasl_packages
 import postfix_sasl_pam
@@ -38,6 +39,7 @@ class Host:
         postfix_sasl_config.MAIN_CF,
         postfix_sasl_fetchmail.PROGRAM,
         postfix_sasl_dovecot.PROGRAM,
+        postfix_sasl_fail2ban.PROGRAM,
     )
 
     def __init__(self, salt, context, opts=None, saltenv="base"):
@@ -116,6 +118,8 @@ def _package(settings, host):
     packages = ["postfix", *_PACKAGES[settings["sasl:backend"]], "ssl-cert"]
     if settings["fetchmail:enabled"]:
         packages.append("fetchmail")
+    if settings["fail2ban"]:
+        packages += postfix_sasl_fail2ban.PACKAGES
     packages += postfix_sasl_relay.packages(settings)
     return Part([postfix_sasl_packages.Packages(packages, host.salt, host.remember_fresh)])
 
@@ -184,6 +188,11 @@ def _fetchmail(settings, host):
     return Part(postfix_sasl_fetchmail.things(settings, host.salt, fresh))
 
 
+def _fail2ban(settings, host):
+    fresh = host.fresh(postfix_sasl_fail2ban.PROGRAM)
+    return Part(postfix_sasl_fail2ban.things(settings, host.salt, fresh))
+
+
 def _drift(settings, host):
     wanted = postfix_sasl_schedule.job(settings, host.saltenv)
     return Part([postfix_sasl_schedule.Job(wanted, host)])
@@ -196,5 +205,6 @@ PARTS = {
     "tls": _tls,
     "config": _config,
     "fetchmail": _fetchmail,
+    "fail2ban": _fail2ban,
     "drift": _drift,
 }

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "cf7155405f843ea8"
+VERSION = "64733201bee23d92"

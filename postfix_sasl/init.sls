@@ -6,4 +6,5 @@ include:
   - postfix_sasl.tls
   - postfix_sasl.config
   - postfix_sasl.fetchmail
+  - postfix_sasl.fail2ban
   - postfix_sasl.drift

@@ -46,7 +46,7 @@ def test_who_guesses_is_kept_out_of_all_mail_ports(guarded_host):
     wait.until(lambda: banned(guarded_host))
     with stranger.network():
         for port, _ in LISTENERS:
-            assert not mail.is_open(port, HOST)
+            wait.until(lambda port=port: not mail.is_open(port, HOST))
     with other.network():
         assert mail.login(587, USER, PASSWORD, host=HOST).code == 235
     guarded_host.run("fail2ban-client", "unban", STRANGER)
@@ -73,4 +73,5 @@ def test_a_second_apply_changes_nothing_and_false_takes_the_jail_off(guarded_hos
     assert run.succeeded, run
     assert "/etc/fail2ban/jail.d/postfix_sasl.conf" in run.changes
     assert "postfix_sasl" not in guarded_host.run("fail2ban-client", "status").stdout
+    assert guarded_host.run("systemctl", "is-active", "fail2ban").stdout == "active\n"
     assert guarded_host.apply().changes == {}

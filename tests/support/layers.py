@@ -112,6 +112,19 @@ def with_directories(release: str) -> list[Path]:
     return [*below, _layer("directories", build, below[-1].name)]
 
 
+def with_fail2ban(release: str) -> list[Path]:
+    """Return the layers of an installed host whose apt has fail2ban, not installed yet."""
+    below = installed(release)
+
+    def build(target: Path) -> None:
+        with Host.boot(release, layers=below) as host:
+            _download(host, "fail2ban", "nftables", "python3-systemd", recommended=True)
+            host.add_user(USER, PASSWORD)
+            host.snapshot(target)
+
+    return [*below, _layer("fail2ban", build, below[-1].name)]
+
+
 def with_sshd(release: str) -> list[Path]:
     """Return the layers of a host that has nothing beyond the image but sshd and scp."""
     packages = ("openssh-server", "openssh-client")  # since forky one does not bring the other
@@ -125,9 +138,13 @@ def with_sshd(release: str) -> list[Path]:
     return [_layer("sshd", build, images.image(release).name)]
 
 
-def _download(host: Host, *packages: str) -> None:
-    """Put packages, with what they need, where the host's apt looks: it has no way out itself."""
-    show = ("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends")
+def _download(host: Host, *packages: str, recommended: bool = False) -> None:
+    """Put packages, with what they need, where the host's apt looks: it has no way out itself.
+
+    Salt installs what is recommended, too.
+    """
+    option = "--install-recommends" if recommended else "--no-install-recommends"
+    show = ("apt-get", "install", "--print-uris", "-qq", "-y", option)
     for line in host.run(*show, *packages).stdout.splitlines():
         uri, name, _size, digest = line.split()
         target = host.path(f"/var/cache/apt/archives/{name}")

@@ -28,6 +28,7 @@ DEFAULTS = {
     "master": {},
     "purge": "report",
     "verify": True,
+    "fail2ban": False,
     "drift:mode": "off",
     "drift:interval": 3600,
     "drift:splay": 600,
@@ -163,6 +164,7 @@ RIGHT = {
     "fetchmail:rcfile": [("/etc/fetchmail/rc",)],
     "fetchmail:interval": [(1,), (86400,)],
     # YAML 1.1 takes off for false.
+    "fail2ban": [(True,)],
     "drift:mode": [("off",), (False, "off"), ("report",), ("enforce",)],
     "drift:interval": [(600,), (604800,)],
     "drift:splay": [(0,), (3600,)],
@@ -264,6 +266,7 @@ WRONG = {
     "services:fetchmail:port": [(0, "from 1 to 65535"), (65536, "got 65536")],
     "fetchmail:rcfile": [("rc", "an absolute path")],
     "fetchmail:interval": [(0, "from 1")],
+    "fail2ban": [("yes please", "true or false")],
     "drift:mode": [(True, "one of off"), ("enforced", "did you mean enforce"), (0, "one of off")],
     "drift:interval": [(0, "from 1"), ("60", "whole number")],
     "drift:splay": [(-1, "from 0"), (3601, "no more than drift:interval, 3600")],
