@@ -114,7 +114,7 @@ class Configuration:
         """Work out what the files should be, given what they are."""
         self.main_text, self.master_text = main_text, master_text
         self.entries = stock_or_current_entries(self.master_text)
-        self.notes, self.pair_problems = [], []
+        self.notes, self.pair_problems, self.is_older = [], [], False
         self.want()
         self.final_entries = postfix_sasl_services.merged(self.entries, self.wanted_entries)
         self.main_plan = postfix_sasl_maincf.plan(self.main_text, self.wanted_main)
@@ -181,7 +181,8 @@ class Configuration:
             changes = {**self.main_plan[0], **self.master_plan[0], **self.running.changes()}
         for file in self.files:
             changes.update(file.changes())
-        if not changes and self.has_older_certificate():
+        self.is_older = not changes and self.has_older_certificate()
+        if self.is_older:
             is_used = "uses its certificate"
             changes["service postfix"] = {"old": {is_used: False}, "new": {is_used: True}}
         if changes or self.pair_problems:
@@ -207,6 +208,9 @@ class Configuration:
         candidate, before = self._candidates()
         known = postfix_sasl_known.KnownThings.here() if before else None
         declared = {*self.settings["main"], *self.settings["master"]}
+        if self.is_older:
+            # A new certificate in the old place is not what Postfix has got on with so far.
+            declared.update(postfix_sasl_keypair.NAMES)
         found = postfix_sasl_validate.problems(candidate, known, before, declared)
         for is_error, text in self.pair_problems:
             severity = postfix_sasl_validate.ERROR if is_error else postfix_sasl_validate.WARNING

@@ -19,7 +19,7 @@ import postfix_sasl_things
 STORE = "/etc/postfix/postfix_sasl-server.pem"
 # The programs that read the certificate, and the parameters that say where it is.
 READERS = ("smtpd", "tlsproxy")
-_NAMES = ("smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_key_file")
+NAMES = ("smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_key_file")
 _SOURCE = "# The certificate is from: "
 # certbot runs what is in this directory; other clients are told of the other one.
 _CERTBOT = "/etc/letsencrypt"
@@ -152,7 +152,7 @@ def changed(main):
 
     Returns seconds since 1970; None where none of them is there.
     """
-    words = " ".join(main.get(name, "") for name in _NAMES).replace(",", " ").split()
+    words = " ".join(main.get(name, "") for name in NAMES).replace(",", " ").split()
     moments = []
     for path in words:
         with contextlib.suppress(OSError, ValueError):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "64733201bee23d92"
+VERSION = "dec9b4600c8921df"

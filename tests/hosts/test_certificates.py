@@ -186,6 +186,8 @@ class TestOfFiles:
         assert run.changes == {"service postfix": {"old": {is_used: False}, "new": {is_used: True}}}
         assert shown(host) == {made["next"].der}
         assert host.apply(pillar).changes == {}
+        host.write(path, made["old"].key + made["old"].certificate, mode=0o600)
+        assert "both.pem expired on 2021-01-01" in "\n".join(host.apply(pillar).failures)
 
     @pytest.mark.parametrize("release", ["trixie"], indirect=True)
     def test_one_that_salt_makes_as_the_readme_shows(self, host):

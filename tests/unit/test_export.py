@@ -68,6 +68,7 @@ class TestOnAnyRelease:
             {"tls": {"mode": "encrypt", "profile": "modern", "loglevel": 0}},
             {"tls": {"mode": "none", "profile": None}},
             {"tls": {"certificate": "/etc/ssl/own.pem", "key": "/etc/ssl/own.key"}},
+            {"tls": {"chain_files": ["/etc/ssl/rsa.pem", "/etc/ssl/ecdsa.pem"]}},
             {"tls": {"auth_only": False, "received_header": False, "ca_file": "/etc/ssl/ca.pem"}},
             {"sasl": {"local_domain": "example.org", "broken_clients": False}},
             {"sasl": {"recipient_restrictions": ["reject_unauth_destination"]}},
@@ -87,6 +88,10 @@ class TestOnAnyRelease:
     )
     def test_what_the_formula_made_is_said_as_it_was_given(self, release, given):
         assert pillar(live(release, applied=given)) == given
+
+    def test_a_copy_is_said_by_where_it_comes_from(self, release):
+        given = {"tls": {"acme": ["/etc/letsencrypt/live/mail.example.org"]}}
+        assert pillar(live(release, applied=given, acme=given["tls"]["acme"])) == given
 
     def test_stock_debian_is_reproduced(self, release):
         host = live(release, smtpd_conf=None, saslauthd={}, pam={})
