@@ -142,7 +142,8 @@ def check(settings=None, saltenv="base"):
     saltenv
         Where to find the template.
 
-    Returns every key with its value, defaults filled in, as ``{"tls:mode": "may", ...}``.
+    Returns every key with its value, defaults filled in, as ``{"tls:mode": "may", ...}``; secrets
+    are hidden.
     Raises CommandExecutionError with one line for each problem.
 
     CLI Example:
@@ -151,7 +152,7 @@ def check(settings=None, saltenv="base"):
 
         salt '*' postfix_sasl.check settings='{"tls": {"mode": "encrypt"}}'
     """
-    return _checked(settings, saltenv)
+    return postfix_sasl_settings.shown(_checked(settings, saltenv))
 
 
 def apply_(part, settings=None, test=False, saltenv="base"):

@@ -3,6 +3,7 @@
 import copy
 
 import postfix_sasl_services
+import postfix_sasl_things
 from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
 from postfix_sasl_types import UnknownName, Wrong, nearest
 
@@ -230,3 +231,13 @@ def _two_for_one_port(settings):
     for key in keys if settings["services:fetchmail:enabled"] else ():
         if key != ours and postfix_sasl_services.clash(key, ours):
             yield f"master:{key}: got the port of services:fetchmail; it takes a free one"
+
+
+def shown(settings):
+    """Return checked *settings* for eyes and logs: what may hold a secret is "(hidden)" if set."""
+    return {
+        key: postfix_sasl_things.HIDDEN
+        if OPTIONS[key].secret and value != OPTIONS[key].default
+        else value
+        for key, value in settings.items()
+    }

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "dec9b4600c8921df"
+VERSION = "f4f7150e0f3e08b3"
