@@ -82,68 +82,71 @@ def acme_host(release, applied, made):
         yield host
 
 
-class TestOfAnAcmeClient:
-    def test_it_is_used_and_nothing_is_left_to_do(self, acme_host, made):
-        assert shown(acme_host) == {made["first"].der}
-        assert attributes(acme_host, STORE) == "root root 600"
-        assert acme_host.apply(ACME).changes == {}
+def it_is_used_and_nothing_is_left_to_do(acme_host, made):
+    assert shown(acme_host) == {made["first"].der}
+    assert attributes(acme_host, STORE) == "root root 600"
+    assert acme_host.apply(ACME).changes == {}
 
-    def test_a_renewal_is_in_use_at_once_and_nobody_is_turned_away(self, acme_host, made):
-        certbot_fetches(acme_host, made["next"], 2)
-        before = shown(acme_host)
-        with Client(acme_host).at_work() as client:
-            assert run_hook(acme_host)[0] == 0
-            wait.until(lambda: shown(acme_host) == {made["next"].der})
-        assert before == {made["first"].der}, "it was used before it was checked"
-        assert set(client.ends) == {"greeted"}, client.ends
-        assert attributes(acme_host, STORE) == "root root 600"
-        assert acme_host.apply(ACME, test=True).changes == {}
 
-    def test_a_renewal_of_something_else_is_none_of_ours(self, acme_host):
-        before = attributes_and_moment(acme_host)
-        assert run_hook(acme_host, "/etc/letsencrypt/live/www.example.com") == (0, "")
+def a_renewal_is_in_use_at_once_and_nobody_is_turned_away(acme_host, made):
+    certbot_fetches(acme_host, made["next"], 2)
+    before = shown(acme_host)
+    with Client(acme_host).at_work() as client:
         assert run_hook(acme_host)[0] == 0
-        assert attributes_and_moment(acme_host) == before
+        wait.until(lambda: shown(acme_host) == {made["next"].der})
+    assert before == {made["first"].der}, "it was used before it was checked"
+    assert set(client.ends) == {"greeted"}, client.ends
+    assert attributes(acme_host, STORE) == "root root 600"
+    assert acme_host.apply(ACME, test=True).changes == {}
 
-    @pytest.mark.parametrize(
-        ("certificate", "key", "says"),
-        [
-            ("old", "old", "expired"),
-            ("first", "next", "is not the key of"),
-        ],
-        ids=["expired", "of another key"],
-    )
-    def test_a_bad_one_is_refused_and_the_last_good_one_stays(
-        self, acme_host, made, certificate, key, says
-    ):
-        good = shown(acme_host)
-        certbot_fetches(
-            acme_host, certificates.Made(made[certificate].certificate, made[key].key), 3
-        )
-        status, said = run_hook(acme_host)
-        assert status == 1 and says in said
+
+def a_renewal_of_something_else_is_none_of_ours(acme_host):
+    before = attributes_and_moment(acme_host)
+    assert run_hook(acme_host, "/etc/letsencrypt/live/www.example.com") == (0, "")
+    assert run_hook(acme_host)[0] == 0
+    assert attributes_and_moment(acme_host) == before
+
+
+def a_bad_one_is_refused_and_the_last_good_one_stays(acme_host, made, certificate, key, says):
+    good = shown(acme_host)
+    certbot_fetches(acme_host, certificates.Made(made[certificate].certificate, made[key].key), 3)
+    status, said = run_hook(acme_host)
+    assert status == 1 and says in said
+    run = acme_host.apply(ACME)
+    assert not run.succeeded
+    assert says in "\n".join(run.failures)
+    acme_host.run("postfix", "reload")  # the next smtpd reads what there is
+    assert shown(acme_host) == good
+
+
+def an_apply_takes_a_renewal_too_and_the_export_knows_the_source(acme_host, made):
+    certbot_fetches(acme_host, made["first"], 4)
+    with Client(acme_host).at_work() as client:
         run = acme_host.apply(ACME)
-        assert not run.succeeded
-        assert says in "\n".join(run.failures)
-        acme_host.run("postfix", "reload")  # the next smtpd reads what there is
-        assert shown(acme_host) == good
+    assert run.succeeded, run
+    assert set(run.changes) == {STORE}
+    assert set(client.ends) == {"greeted"}, client.ends
+    assert shown(acme_host) == {made["first"].der}
+    assert acme_host.salt("postfix_sasl.export")["postfix_sasl"]["tls"] == {"acme": [LINEAGE]}
 
-    def test_an_apply_takes_a_renewal_too_and_the_export_knows_the_source(self, acme_host, made):
-        certbot_fetches(acme_host, made["first"], 4)
-        with Client(acme_host).at_work() as client:
-            run = acme_host.apply(ACME)
-        assert run.succeeded, run
-        assert set(run.changes) == {STORE}
-        assert set(client.ends) == {"greeted"}, client.ends
-        assert shown(acme_host) == {made["first"].der}
-        assert acme_host.salt("postfix_sasl.export")["postfix_sasl"]["tls"] == {"acme": [LINEAGE]}
 
-    def test_it_goes_with_the_formula_and_what_is_the_clients_stays(self, acme_host):
-        run = acme_host.apply(ACME, sls="postfix_sasl.clean")
-        assert run.succeeded, run
-        assert {STORE, HOOK} <= set(run.changes)
-        assert not acme_host.exists(STORE) and not acme_host.exists(HOOK)
-        assert acme_host.exists(f"{LINEAGE}/fullchain.pem")
+def it_goes_with_the_formula_and_what_is_the_clients_stays(acme_host):
+    run = acme_host.apply(ACME, sls="postfix_sasl.clean")
+    assert run.succeeded, run
+    assert {STORE, HOOK} <= set(run.changes)
+    assert not acme_host.exists(STORE) and not acme_host.exists(HOOK)
+    assert acme_host.exists(f"{LINEAGE}/fullchain.pem")
+
+
+def test_of_an_acme_client_from_the_first_to_the_last_day(acme_host, made):
+    """Each step begins where the one before has ended."""
+    it_is_used_and_nothing_is_left_to_do(acme_host, made)
+    a_renewal_is_in_use_at_once_and_nobody_is_turned_away(acme_host, made)
+    a_renewal_of_something_else_is_none_of_ours(acme_host)
+    for case in (("old", "old", "expired"), ("first", "next", "is not the key of")):
+        a_bad_one_is_refused_and_the_last_good_one_stays(acme_host, made, *case)
+    an_apply_takes_a_renewal_too_and_the_export_knows_the_source(acme_host, made)
+    it_goes_with_the_formula_and_what_is_the_clients_stays(acme_host)
 
 
 class TestOfThePillar:
