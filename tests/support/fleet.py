@@ -29,7 +29,7 @@ from saltfactories.manager import FactoriesManager
 from saltfactories.plugins.event_listener import EventListener
 
 from . import images
-from .host import Host, HostError, Network, StateRun
+from .host import Host, HostError, Network, StateRun, make_room_for_hosts
 from .layers import FORMULA_DIRECTORIES
 
 MASTER = "198.51.100.1"
@@ -123,6 +123,7 @@ class Site(Network):
         subprocess.run([self.formula / "bin/stamp"], check=True, timeout=30)
 
     def _start(self) -> None:
+        make_room_for_hosts()
         self.pillar.mkdir()
         self.set_pillar({})
         for name in (*FORMULA_DIRECTORIES, "bin"):

@@ -33,6 +33,7 @@ BOOT_TIMEOUT = 60
 SHUTDOWN_TIMEOUT = 60
 NAME_PREFIX = "pfsasl"
 CLONE_NEWNET = 0x40000000
+INOTIFY_LIMIT, INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
 _numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -524,6 +525,16 @@ def cgroup_root() -> Path:
         if kind == "cgroup2":
             return Path(where)
     raise HostError("this machine has no unified control groups (cgroup2)")
+
+
+def make_room_for_hosts() -> None:
+    """Let root watch more files until the machine is restarted: each systemd takes some of it.
+
+    Linux allows 128 inotify instances by itself, which is what some 20 hosts need; one more does
+    not start, without a word.
+    """
+    if int(INOTIFY_LIMIT.read_text()) < INOTIFY_INSTANCES:
+        INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
 
 
 def remove_leftovers() -> list[str]:
