@@ -1,5 +1,7 @@
 """`salt '*' state.apply postfix_sasl`: the first time, with a pillar for each minion, upgraded."""
 
+import json
+
 import pytest
 from support import mail, wait
 from support.images import RELEASES
@@ -122,6 +124,27 @@ def test_an_upgrade_takes_effect_in_minions_that_go_on_running(fleet):
     checked = fleet.salt("postfix_sasl.check").data
     assert [checked[minion]["main"] for minion in RELEASES] == [NEW_MAIN] * len(RELEASES)
     assert minion_processes(fleet) == processes
+
+
+def test_the_doctor_answers_a_master_in_words_and_as_data(fleet):
+    seen = fleet.salt("postfix_sasl.doctor").data
+    assert {minion: seen[minion]["healthy"] for minion in RELEASES} == dict.fromkeys(RELEASES, True)
+    assert fleet.salt_run("saltutil.sync_all").returncode == 0
+    fleet.hosts["trixie"].run("systemctl", "stop", "saslauthd-postfix")
+    ask = ("*", "postfix_sasl.doctor", "--no-color")
+    words = fleet.typed("salt", *ask, "--out=postfix_sasl_doctor")
+    data = fleet.typed("salt", *ask, "--out=json", "--static")
+    plain = fleet.typed("salt", *ask)
+    fleet.hosts["trixie"].run("systemctl", "start", "saslauthd-postfix")
+    assert words.returncode and plain.returncode  # with --static Salt itself answers 0
+    for done in (words, data, plain):
+        assert "[ERROR" not in done.stdout + done.stderr
+        assert "FAIL  saslauthd" in done.stdout
+    assert words.stdout.count("    healthy\n") == 2
+    assert "    NOT healthy: saslauthd\n" in words.stdout
+    assert [name for name, said in json.loads(data.stdout).items() if not said["healthy"]] == [
+        "trixie"
+    ]
 
 
 def imported(fleet):

@@ -213,9 +213,13 @@ class Fleet(Site):
 
     def salt_run(self, *words, timeout=ANSWER_TIMEOUT) -> subprocess.CompletedProcess:
         """Type `salt-run ...` on the master, and get what it prints as it is."""
-        program = Path(sys.executable).with_name("salt-run")
+        return self.typed("salt-run", *words, timeout=timeout)
+
+    def typed(self, program, *words, timeout=ANSWER_TIMEOUT) -> subprocess.CompletedProcess:
+        """Type a command of Salt's on the master, and get what it prints as it is."""
+        path = Path(sys.executable).with_name(program)
         return subprocess.run(
-            self.command(program, "--config-dir", self.master.config_dir, *words),
+            self.command(path, "--config-dir", self.master.config_dir, *words),
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
