@@ -17,7 +17,7 @@ CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
 KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
 NEW_CERTIFICATE = (
     *"openssl req -x509 -newkey rsa:2048 -nodes -days 6 -subj /CN=short.example.com".split(),
-    *("-keyout", "/root/new.key", "-out", "/root/new.pem"),
+    *("-keyout", "/srv/new.key", "-out", "/srv/new.pem"),
 )
 
 
@@ -68,8 +68,8 @@ def neglected(host):
     before = {path: host.path(path).read_text() for path in (CERTIFICATE, KEY, MAIN_CF)}
     host.run(*NEW_CERTIFICATE)
     try:
-        host.path(CERTIFICATE).write_text(host.path("/root/new.pem").read_text())
-        host.path(KEY).write_text(host.path("/root/new.key").read_text())
+        host.path(CERTIFICATE).write_text(host.path("/srv/new.pem").read_text())
+        host.path(KEY).write_text(host.path("/srv/new.key").read_text())
         changed = "smtpd_tls_received_header = yes"
         assert changed in before[MAIN_CF]
         host.path(MAIN_CF).write_text(before[MAIN_CF].replace(changed, changed[:-3] + "no"))

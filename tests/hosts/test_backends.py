@@ -314,13 +314,13 @@ class TestADovecotThatCannotDoIt:
     @pytest.mark.parametrize("release", ["trixie"], indirect=True)
     def test_that_reads_no_other_files(self, serving):
         whole = serving.run("doveconf", "-n").stdout
-        serving.run("cp", "-a", "/etc/dovecot/dovecot.conf", "/root/dovecot.conf")
+        serving.run("cp", "-a", "/etc/dovecot/dovecot.conf", "/srv/dovecot.conf")
         serving.write("/etc/dovecot/dovecot.conf", whole)
         serving.run("doveadm", "reload")
         why = self.refused(serving, DOVECOT)
         assert "does not answer at /var/spool/postfix/private/auth" in why
         assert "include" in why
-        serving.run("cp", "-a", "/root/dovecot.conf", "/etc/dovecot/dovecot.conf")
+        serving.run("cp", "-a", "/srv/dovecot.conf", "/etc/dovecot/dovecot.conf")
 
 
 class TestMechanismsOfSaslauthd:

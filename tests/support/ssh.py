@@ -18,6 +18,8 @@ from .layers import with_sshd
 
 TIMEOUT = 300
 
+ROOT_HOME = "/root"
+
 
 class SshSite(Site):
     """Hosts that have sshd and Debian's python3; `releases` says which, by name."""
@@ -57,7 +59,9 @@ class SshSite(Site):
         key = self.directory / "id_ed25519"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         for host in self.hosts.values():
-            host.write("/root/.ssh/authorized_keys", key.with_suffix(".pub").read_text(), 0o600)
+            host.write(
+                f"{ROOT_HOME}/.ssh/authorized_keys", key.with_suffix(".pub").read_text(), 0o600
+            )
         roster = {
             name: {"host": address, "user": "root", "priv": str(key)}
             for name, address in self.addresses.items()

@@ -138,7 +138,7 @@ def test_a_renewal_of_another_certificate_is_left_alone(tmp_path, store, pair):
     ("places", "hook"),
     [
         (["/etc/letsencrypt/live/a"], keypair.CERTBOT_HOOK),
-        (["/etc/letsencrypt/live/a", "/root/.acme.sh/a"], keypair.OTHER_HOOK),
+        (["/etc/letsencrypt/live/a", "/opt/acme.sh/a"], keypair.OTHER_HOOK),
     ],
 )
 def test_whose_hook_it_is(places, hook):
