@@ -18,7 +18,7 @@ from .layers import with_sshd
 
 TIMEOUT = 300
 
-ROOT_HOME = "/root"
+ROOT_HOME = "/root"  # of the hosts
 
 
 class SshSite(Site):
