@@ -77,18 +77,24 @@ class TestAccountsThatMayNotLogIn:
             assert mail.login(587, "eve", "secret").code == 535
 
 
-def test_mail_of_a_user_arrives_in_a_mailbox(shared_host):
-    shared_host.add_user("carol", "unused")
-    with shared_host.network():
+def arrived(host, port, subject):
+    """Have a user send a message through a listener; return it as it is in the mailbox."""
+    with host.network():
         answer = mail.send(
-            587,
+            port,
             "alice@mail.example.com",
             "carol@mail.example.com",
             user=USER,
             password=PASSWORD,
-            subject="for carol",
+            subject=subject,
         )
     assert answer.code == 250
-    text = wait.for_mail(shared_host, "carol", "for carol")
+    return wait.for_mail(host, "carol", subject)
+
+
+def test_mail_of_a_user_arrives_in_a_mailbox(shared_host):
+    shared_host.add_user("carol", "unused")
+    text = arrived(shared_host, 587, "for carol")
     assert "Authenticated sender" not in text  # the login name is nobody else's business
-    assert "TLSv1" in text  # smtpd_tls_received_header
+    # On 587 a Postfix that can hides all of the session.
+    assert "TLSv1" in arrived(shared_host, 25, "by port 25")  # smtpd_tls_received_header

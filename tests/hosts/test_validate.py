@@ -376,6 +376,8 @@ class TestNoAlarm:
         *texts, has_certificate = unchanged
         texts = json.loads(bench.python(DERIVE, [pillar, *texts]))
         found = bench.check(*texts)
+        # The table comes with the configuration, and is not on this host.
+        found = [problem for problem in found if problem[0] != "smtp_sasl_password_maps"]
         if not has_certificate:  # then the formula has ssl-cert installed first
             found = [problem for problem in found if problem[0] != "smtpd_tls_cert_file"]
         assert found == []
