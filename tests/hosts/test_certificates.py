@@ -13,7 +13,7 @@ from support.layers import PASSWORD, USER
 from .test_reload import Client
 
 LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
-README = REPOSITORY / "README.md"
+PAGE = REPOSITORY / "docs/certificates.md"
 STORE = "/etc/postfix/postfix_sasl-server.pem"
 LINEAGE = "/etc/letsencrypt/live/mail.example.com"
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/postfix_sasl"
@@ -193,8 +193,8 @@ class TestOfFiles:
         assert "both.pem expired on 2021-01-01" in "\n".join(host.apply(pillar).failures)
 
     @pytest.mark.parametrize("release", ["trixie"], indirect=True)
-    def test_one_that_salt_makes_as_the_readme_shows(self, host):
-        examples = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    def test_one_that_salt_makes_as_the_docs_show(self, host):
+        examples = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
         (example,) = [each for each in examples if "x509.certificate_managed" in each]
         host.write(f"{SALT_CONFIG}/states/mine.sls", example)
         certificate, key = "/etc/ssl/certs/mail.pem", "/etc/ssl/private/mail.key"
