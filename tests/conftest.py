@@ -10,6 +10,7 @@ import pytest
 from support import layers
 from support.host import Host, remove_leftovers
 from support.images import RELEASES
+from support.shell import pytest_addoption, pytest_exception_interact  # noqa: F401
 
 
 def pytest_sessionstart(session):

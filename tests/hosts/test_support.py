@@ -223,3 +223,20 @@ def test_boot_from_a_thread_that_ends(release):
     thread.join()
     with hosts[0] as host:
         assert host.run("echo", "alive").stdout == "alive\n"
+
+
+def test_a_shell_opens_in_the_hosts_of_a_test_that_fails(tmp_path):
+    (tmp_path / "conftest.py").symlink_to(REPOSITORY / "tests/conftest.py")
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(bare_host):\n"
+        "    bare_host.write('/etc/mark', 'left by the test')\n"
+        "    assert bare_host.release == 'another'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-c", REPOSITORY / "pyproject.toml", "--shell"]
+    typed = "cat /etc/mark; salt-call --version; exit 3\n"
+    command += ["-k", "trixie", tmp_path]
+    run = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    said = run.stdout.partition("assert 'trixie' == 'another'")[2]
+    assert "Debian trixie, host 1 of 1; go on with exit." in said
+    assert "left by the test" in said and "salt-call 3" in said

@@ -35,6 +35,7 @@ NAME_PREFIX = "pfsasl"
 CLONE_NEWNET = 0x40000000
 INOTIFY_LIMIT, INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
+booted: list[Host] = []  # those that have not been stopped yet, the oldest first
 _numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -214,6 +215,7 @@ class Host(Network):
             host = cls(release, systemd, layers)
             try:
                 host._start()
+                booted.append(host)
                 return host
             except BaseException as error:
                 host.stop()
@@ -229,6 +231,8 @@ class Host(Network):
 
     def stop(self) -> None:
         """Take the host away at once, with everything it has."""
+        if self in booted:
+            booted.remove(self)
         for process in [*self._neighbours, self._keeper]:
             process.stdin.close()
         for process in [*self._neighbours, self._keeper]:
@@ -238,6 +242,10 @@ class Host(Network):
         if self._nspawn:
             _wait(self._nspawn, 10)
         self._neighbours, self._nspawn, self._leader = [], None, None
+
+    @property
+    def is_up(self) -> bool:
+        return self._leader is not None
 
     def reboot(self) -> None:
         """Shut the host down in good order and boot it again; its files and network stay."""
@@ -334,7 +342,7 @@ class Host(Network):
 
     def run(self, *argv, check=True, input=None, timeout=60, env=None):
         """Run a command inside; returns a CompletedProcess with text output."""
-        if self._leader is None:
+        if not self.is_up:
             raise HostError(f"{self.release}: the host is not running")
         argv = [str(word) for word in argv]
         # Files, not pipes: a daemon that keeps its output open must not keep us waiting.
