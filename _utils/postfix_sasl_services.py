@@ -79,7 +79,7 @@ def endpoint(key):
 def _port_of(name):
     try:
         return socket.getservbyname(name, "tcp")
-    except OSError:
+    except (OSError, UnicodeError):  # the file may hold bytes that are no UTF-8
         # Before the package netbase comes there is no name at all; a dry run looks ahead.
         return None if os.path.exists("/etc/services") else _NAMES.get(name)
 

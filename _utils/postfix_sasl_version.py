@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "56f717371e2aec81"
+VERSION = "8f9622450363e798"

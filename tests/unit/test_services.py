@@ -39,6 +39,7 @@ def keys_on(port, result):
         ("[::1]:2525/inet", ("::1", 2525)),
         (":26/inet", ("", 26)),
         ("no-such-service/inet", ("", None)),
+        ("\udcff/inet", ("", None)),
         ("smtp/unix", None),
     ],
 )
