@@ -100,7 +100,7 @@ def read():
     """Return what this host has, as Live."""
     main_text = postfix_sasl_textfile.read_config(postfix_sasl_config.MAIN_CF)
     master_text = postfix_sasl_textfile.read_config(postfix_sasl_config.MASTER_CF)
-    main = postfix_sasl_maincf.MainCf.parse(main_text).as_dict()
+    main = postfix_sasl_maincf.MainCf.parse(main_text).folded()
     main.update(postfix_sasl_tls.modern(main))
     main = {name: value for name, value in main.items() if value is not None}
     entries = postfix_sasl_mastercf.MasterCf.parse(master_text).entries()

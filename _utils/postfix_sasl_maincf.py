@@ -63,6 +63,18 @@ class MainCf(lines.Document):
         """
         return {name: value for name, value, _ in self._assignments()}
 
+    def folded(self):
+        """Give all parameters the file sets as people would write them on one line.
+
+        Returns a dictionary of name to value, in which each line break and the white space around
+        it is one blank. Setting a parameter to that leaves the file as it is; see :meth:`set`.
+        """
+        found = {}
+        for name, value, line in self._assignments():
+            on_one_line = _value(line.folded)
+            found[name] = value if on_one_line is None else on_one_line
+        return found
+
     def malformed(self):
         """List the logical lines Postfix stops at (no name, no ``=``) or ignores (a continuation
         of nothing).

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "8f9622450363e798"
+VERSION = "8053c3d70c385b6c"

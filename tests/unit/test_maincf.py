@@ -39,6 +39,13 @@ def test_setting_what_is_set_already_changes_no_byte(source):
     assert edited(source, a=value) == source
 
 
+@given(FILE_LIKE)
+def test_setting_what_is_set_on_one_line_changes_no_byte(source):
+    value = MainCf.parse(source).folded().get("a")
+    assume(not value or (value[0] != "#" and not {"\r", "\0"} & set(value)))
+    assert edited(source, a=value) == source
+
+
 @given(FILE_LIKE, VALUES)
 def test_what_is_set_is_read_back_and_nothing_else_changes(source, value):
     before = MainCf.parse(source).as_dict()
@@ -73,6 +80,11 @@ def test_a_second_edit_finds_nothing_to_do(source, value):
 def test_continuation_lines_are_joined():
     value = MainCf.parse(STOCK).get("mydestination")
     assert value == "$myhostname,  old.example.com,  localhost"
+
+
+def test_a_line_break_and_the_white_space_around_it_are_one_blank_on_one_line():
+    source = "a = x  y\n\tz\n# not this\n      end\nb =\n  c\n"
+    assert MainCf.parse(source).folded() == {"a": "x  y z end", "b": "c"}
 
 
 def test_an_empty_value_is_not_the_same_as_none():
