@@ -1,10 +1,14 @@
-"""fetchmail, handing its mail to Postfix's own listener for it: its configuration and daemon."""
+"""fetchmail: its configuration and daemon.
+
+It hands its mail to Postfix's own listener for it, or to a program, see ``postfix_sasl_msmtp``.
+"""
 
 import os
 import re
 
 import postfix_sasl_absent
 import postfix_sasl_daemons
+import postfix_sasl_msmtp
 import postfix_sasl_sasl
 import postfix_sasl_textfile
 import postfix_sasl_things
@@ -122,8 +126,11 @@ def things(settings, salt, fresh):
     else:
         text = _INIT_SCRIPT.format(**fields)
         starter = postfix_sasl_things.File(starter_path, text, mode=0o755)
+    # fetchmail notices a new fetchmailrc by itself: what that names is there before it is.
+    before = postfix_sasl_msmtp.files(settings, USER, GROUP)
+    after = [] if before else postfix_sasl_msmtp.removal()
     daemon = postfix_sasl_daemons.Daemon(salt, name, _PID_FILE, "fetchmail")
-    return [postfix_sasl_daemons.Service([rc, starter], daemon, fresh)]
+    return [postfix_sasl_daemons.Service([*before, rc, starter, *after], daemon, fresh)]
 
 
 def removal(settings, salt):
@@ -139,7 +146,8 @@ def removal(settings, salt):
         daemon = postfix_sasl_daemons.Daemon(salt, name, _PID_FILE, "fetchmail")
         things.append(postfix_sasl_absent.Daemon(daemon))
         things.append(postfix_sasl_absent.Files(name, [starter]))
-    return [*things, *(postfix_sasl_things.File(path, None) for path in rcfiles)]
+    files = [postfix_sasl_things.File(path, None) for path in rcfiles]
+    return [*things, *files, *postfix_sasl_msmtp.removal()]
 
 
 def _service_name(starter):
@@ -148,8 +156,6 @@ def _service_name(starter):
 
 def rc_text(settings):
     """Return the text of fetchmailrc for checked *settings*; the syntax is in fetchmail(1)."""
-    address = settings["services:fetchmail:address"]
-    smtphost = f"{address}/{settings['services:fetchmail:port']}"
     lines = [
         f"set daemon {settings['fetchmail:interval']}",
         # What can't be delivered stays on the server or goes to the postmaster; a bounce would
@@ -160,16 +166,25 @@ def rc_text(settings):
     for poll in settings["fetchmail:poll"]:
         port = f" port {poll['port']}" if poll["port"] else ""
         lines.append(f"poll {_quoted(poll['server'])} protocol {poll['protocol']}{port}")
-        lines += [_user_section(user, poll["ssl"], smtphost) for user in poll["users"]]
+        for user in poll["users"]:
+            lines.append(_user_section(user, poll["ssl"], _delivery(settings, user["local"])))
     return postfix_sasl_sasl.MANAGED + "\n".join(lines) + "\n"
 
 
-def _user_section(user, ssl, smtphost):
+def _delivery(settings, local):
+    """Return the words that say who takes the mail for *local*."""
+    if postfix_sasl_msmtp.is_wanted(settings):
+        return f"mda {_quoted(postfix_sasl_msmtp.command(local))}"
+    address, port = settings["services:fetchmail:address"], settings["services:fetchmail:port"]
+    # By itself fetchmail would make smtphost the domain of recipients: no local one.
+    return f'smtphost "{address}/{port}" smtpaddress "localhost"'
+
+
+def _user_section(user, ssl, delivery):
     lines = [
         f"  user {_quoted(user['remote'])} there with password {_quoted(user['password'])}",
         f"    is {_quoted(user['local'])} here",
-        # By itself fetchmail would make smtphost the domain of recipients: no local one.
-        f'    smtphost "{smtphost}" smtpaddress "localhost"',
+        f"    {delivery}",
         # Without ssl fetchmail still tries STARTTLS unless the empty sslproto forbids it.
         "    ssl" if ssl else "    sslproto ''",
     ]

@@ -219,7 +219,7 @@ OPTIONS = {
     "services:smtps:enabled": _SERVICE["enabled"],
     "services:smtps:options": _SERVICE["options"],
     "services:fetchmail:enabled": Option(
-        Bool(), False, "whether it has it; where fetchmail is enabled, the default is true"
+        Bool(), False, "whether it has it; true by default where fetchmail needs it"
     ),
     "services:fetchmail:options": _SERVICE["options"],
     "services:fetchmail:address": Option(
@@ -229,6 +229,9 @@ OPTIONS = {
     "fetchmail:enabled": Option(Bool(), False, "run fetchmail as a daemon"),
     "fetchmail:rcfile": Option(Path(), "/etc/fetchmailrc", "its configuration"),
     "fetchmail:interval": Option(Int(1, 86400), 300, "seconds from one poll to the next"),
+    "fetchmail:mda": Option(
+        Choice("msmtp", None), None, "a program to hand the mail to; null for services:fetchmail"
+    ),
     "fetchmail:poll": Option(
         ListOf(_POLL), [], "what it fetches: server, protocol, port, ssl, users", secret=True
     ),

@@ -11,6 +11,7 @@ import postfix_sasl_daemons
 import postfix_sasl_dovecot
 import postfix_sasl_fail2ban
 import postfix_sasl_fetchmail
+import postfix_sasl_msmtp
 import postfix_sasl_packages
 import postfix_sasl_pam
 import postfix_sasl_relay
@@ -118,6 +119,7 @@ def _package(settings, host):
     packages = ["postfix", *_PACKAGES[settings["sasl:backend"]], "ssl-cert"]
     if settings["fetchmail:enabled"]:
         packages.append("fetchmail")
+    packages += postfix_sasl_msmtp.packages(settings)
     if settings["fail2ban"]:
         packages += postfix_sasl_fail2ban.PACKAGES
     packages += postfix_sasl_relay.packages(settings)

@@ -2,6 +2,7 @@
 
 import copy
 
+import postfix_sasl_msmtp
 import postfix_sasl_services
 import postfix_sasl_things
 from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
@@ -43,7 +44,7 @@ def check(pillar):
         except Wrong as wrong:
             problems += [_problem((key, *one.path), one) for one in wrong.each]
     if given.get("services:fetchmail:enabled") is None:
-        settings["services:fetchmail:enabled"] = settings["fetchmail:enabled"]
+        settings["services:fetchmail:enabled"] = _needs_listener(settings)
     if given.get("drift:splay") is None:
         settings["drift:splay"] = min(settings["drift:splay"], settings["drift:interval"])
     if not problems:
@@ -114,6 +115,7 @@ def _on_one_line(text):
 def _contradictions(settings):
     """Yield a line for each pair of settings that can't both hold."""
     yield from _fetchmail_contradictions(settings)
+    yield from postfix_sasl_msmtp.contradictions(settings)
     yield from _login_contradictions(settings)
     yield from _certificate_contradictions(settings)
     yield from _relay_contradictions(settings)
@@ -129,16 +131,21 @@ def _fetchmail_contradictions(settings):
     listener = settings["services:fetchmail:enabled"]
     if settings["fetchmail:enabled"] and not settings["fetchmail:poll"]:
         yield "fetchmail:poll: got []; fetchmail:enabled needs at least one server to poll"
-    if settings["fetchmail:enabled"] and not listener:
+    if _needs_listener(settings) and not listener:
         yield (
             "services:fetchmail:enabled: got False; fetchmail:enabled needs this listener "
-            "to hand its mail to"
+            "to hand its mail to, or fetchmail:mda"
         )
     if listener and settings["services:fetchmail:port"] in (25, 465, 587):
         yield (
             f"services:fetchmail:port: got {settings['services:fetchmail:port']}; "
             "it takes a port that no other listener has"
         )
+
+
+def _needs_listener(settings):
+    """Return whether fetchmail hands its mail to the listener that is made for it."""
+    return settings["fetchmail:enabled"] and not postfix_sasl_msmtp.is_wanted(settings)
 
 
 def _login_contradictions(settings):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "8053c3d70c385b6c"
+VERSION = "63adeca3c1a8f923"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from postfix_sasl_fetchmail import rc_text
+from postfix_sasl_msmtp import text as msmtprc_text
 from postfix_sasl_pam import files as pam_files
 from postfix_sasl_sasl import MANAGED, smtpd_conf_files, unit_name
 from postfix_sasl_saslauthd import defaults_text
@@ -119,10 +120,33 @@ class TestPamFile:
         assert pam_files(check({"pam": {"manage": False}})) == []
 
 
-def rc(server=None, **user):
+WITH_MSMTP = {"enabled": True, "mda": "msmtp"}
+
+
+def poll(server=None, **user):
     person = {"remote": "alice", "password": "secret", "local": "al", **user}
-    poll = {"server": "pop.example.org", "users": [person], **(server or {})}
-    return rc_text(check({"fetchmail": {"enabled": True, "poll": [poll]}}))
+    return {"server": "pop.example.org", "users": [person], **(server or {})}
+
+
+def rc(server=None, **user):
+    return rc_text(check({"fetchmail": {"enabled": True, "poll": [poll(server, **user)]}}))
+
+
+@pytest.mark.parametrize(
+    ("more", "has_tls"),
+    [
+        ({}, True),
+        ({"tls": {"mode": "encrypt"}}, True),
+        ({"tls": {"mode": "none"}}, False),
+        ({"main": {"smtpd_tls_security_level": "none"}}, False),
+        ({"master": {"smtp/inet": {"options": {"smtpd_tls_security_level": "none"}}}}, False),
+        ({"master": {"2525/inet": {"options": {"smtpd_tls_security_level": "none"}}}}, True),
+    ],
+)
+def test_msmtp_does_tls_where_port_25_does(more, has_tls):
+    text = msmtprc_text(check({"fetchmail": {**WITH_MSMTP, "poll": [poll()]}, **more}))
+    assert ("\ntls on\ntls_starttls on\n" in text) is has_tls
+    assert ("\ntls off\n" in text) is not has_tls
 
 
 class TestFetchmailrc:
@@ -133,6 +157,15 @@ class TestFetchmailrc:
         assert '    is "al" here' in lines
         assert any('smtphost "127.0.0.1/40025"' in line for line in lines)
         assert "    ssl" in lines
+
+    @pytest.mark.parametrize(
+        ("local", "recipient"), [("al", "al@localhost"), ("al@example.org", "al@example.org")]
+    )
+    def test_hands_it_to_a_program(self, local, recipient):
+        text = rc_text(check({"fetchmail": {**WITH_MSMTP, "poll": [poll(local=local)]}}))
+        command = f"msmtp --file=/etc/fetchmail-msmtprc --from=%F -- {recipient}"
+        assert f'    mda "/usr/bin/{command}"\n' in text
+        assert "smtphost" not in text
 
     def test_names_protocol_and_port_and_does_without_ssl(self):
         text = rc({"protocol": "pop3", "port": 110, "ssl": False}, options=["nokeep"])

@@ -87,6 +87,7 @@ DEFAULTS = {
     "fetchmail:enabled": False,
     "fetchmail:rcfile": "/etc/fetchmailrc",
     "fetchmail:interval": 300,
+    "fetchmail:mda": None,
     "fetchmail:poll": [],
 }
 
@@ -163,6 +164,7 @@ RIGHT = {
     "services:fetchmail:port": [(1,), (65535,)],
     "fetchmail:rcfile": [("/etc/fetchmail/rc",)],
     "fetchmail:interval": [(1,), (86400,)],
+    "fetchmail:mda": [("msmtp",), (None,)],
     # YAML 1.1 takes off for false.
     "fail2ban": [(True,)],
     "drift:mode": [("off",), (False, "off"), ("report",), ("enforce",)],
@@ -266,6 +268,7 @@ WRONG = {
     "services:fetchmail:port": [(0, "from 1 to 65535"), (65536, "got 65536")],
     "fetchmail:rcfile": [("rc", "an absolute path")],
     "fetchmail:interval": [(0, "from 1")],
+    "fetchmail:mda": [("procmail", "one of msmtp, null")],
     "fail2ban": [("yes please", "true or false")],
     "drift:mode": [(True, "one of off"), ("enforced", "did you mean enforce"), (0, "one of off")],
     "drift:interval": [(0, "from 1"), ("60", "whole number")],
@@ -377,6 +380,16 @@ def test_fetchmail_brings_its_listener_unless_the_pillar_says_no():
     fetchmail = {"enabled": True, "poll": [POLL]}
     assert check({"fetchmail": fetchmail})["services:fetchmail:enabled"] is True
     assert check(pillar("services:fetchmail:enabled", True))["fetchmail:enabled"] is False
+
+
+def test_fetchmail_with_a_program_needs_no_listener_and_may_have_it():
+    fetchmail = {"enabled": True, "mda": "msmtp", "poll": [POLL]}
+    assert check({"fetchmail": fetchmail})["services:fetchmail:enabled"] is False
+    services = {"fetchmail": {"enabled": True}}
+    both = check({"fetchmail": fetchmail, "services": services})
+    assert both["services:fetchmail:enabled"] is True
+    elsewhere = {"inet_interfaces": "192.0.2.1", "inet_protocols": "ipv6"}
+    assert check({"fetchmail": {"mda": "msmtp"}, "main": elsewhere})
 
 
 @pytest.mark.parametrize(
@@ -535,6 +548,22 @@ def test_keys_may_be_written_with_colons():
             },
             "services:fetchmail:enabled: got False",
             "needs this listener",
+        ),
+        (
+            {
+                "fetchmail": {"enabled": True, "mda": "msmtp", "poll": [POLL]},
+                "main": {"inet_interfaces": ["192.0.2.1", "$myhostname"]},
+            },
+            "main:inet_interfaces: got '192.0.2.1 $myhostname'",
+            "one of 127.0.0.1, all, localhost, loopback-only",
+        ),
+        (
+            {
+                "fetchmail": {"enabled": True, "mda": "msmtp", "poll": [POLL]},
+                "master": {"smtp/inet": None},
+            },
+            "master:smtp/inet: got null",
+            "fetchmail:mda hands its mail to port 25",
         ),
         (
             {"services": {"fetchmail": {"enabled": True, "port": 587}}},
