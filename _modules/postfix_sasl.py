@@ -67,8 +67,11 @@ def probe(host="localhost", port=None, tls=None, timeout=10):
     timeout
         Seconds for the whole conversation.
 
-    Raises ValueError for arguments that make no sense; what goes wrong with the peer is in
-    the answer's ``error``.
+    Returns a dictionary: ``host``, ``port``, ``tls`` (how it was tried), ``connected``, ``error``
+    (what went wrong with the peer, or None), ``banner``, ``ehlo`` and ``auth`` (before TLS),
+    ``starttls`` (offered, which alone proves nothing), ``starttls_required``, ``tls_version``,
+    ``cipher``, ``certificate``, ``ehlo_tls`` and ``auth_tls`` (inside TLS). Raises ValueError for
+    arguments that make no sense.
 
     CLI Example:
 

@@ -45,10 +45,10 @@ def report(tgt="*", tgt_type="glob", html=None, timeout=None):
         is not as its pillar says. ``fine``. ``none``: there is no Postfix.
     ``problems``
         What is wrong, and what needs attention, a list of sentences.
-    ``answered``, ``release``, ``debian``, ``postfix``, ``listeners``, ``auth``, ``tls``,
-    ``certificate``, ``days_left``, ``drift``
-        What the minion said, see ``postfix_sasl.status``; the certificate is the one that
-        expires first.
+    The rest
+        ``answered``, ``release``, ``debian``, ``postfix``, ``listeners``, ``auth``, ``tls``,
+        ``certificate``, ``days_left`` and ``drift``: what the minion said, see
+        ``postfix_sasl.status``; the certificate is the one that expires first.
 
     The exit status is 1 where a host is wrong, else 0. What stops the report is in ``error``.
 

@@ -21,6 +21,8 @@ def checked(name, settings=None):
     settings
         The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it.
 
+    Returns a state return, without changes.
+
     .. code-block:: yaml
 
         postfix_sasl-check-pillar:
@@ -46,6 +48,8 @@ def applied(name, part, settings=None):
         The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
         is rendered when the state runs, so that no password of the pillar gets into the log.
 
+    Returns a state return; its comment has the notes of ``postfix_sasl.apply``, too.
+
     .. code-block:: yaml
 
         postfix_sasl-saslauthd-applied:
@@ -64,6 +68,8 @@ def removed(name, settings=None):
     settings
         The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
         tells which parameters and entries were declared.
+
+    Returns a state return; its comment has the notes of ``postfix_sasl.remove``, too.
 
     .. code-block:: yaml
 
@@ -91,6 +97,9 @@ def rolled_out(name, options=None):
         where a host is reached (the first address of its network cards); ``timeout``, seconds
         for a batch (900); ``skip_silent``, whether to go on without minions that do not answer
         (false).
+
+    Returns a state return: a change for each host that was, or would be, changed; its comment is
+    the report, host by host.
 
     .. code-block:: yaml
 

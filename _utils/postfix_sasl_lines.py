@@ -16,7 +16,7 @@ SPACE = " \t\n\v\f\r"
 
 _PHYSICAL = re.compile(r"[^\n]*\n|[^\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]*")
 _BLANK = re.compile(f"[{SPACE}]")
 
 
@@ -237,7 +237,7 @@ def check_name(name):
     Returns it unchanged. Raises ValueError for one that could not be a parameter: postconf(5)
     has letters, digits and underscores, and names made from a service's carry what that has.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
             f"parameter name: got {shown(name)}; "
             "takes letters, digits and _ (and . : / + @ - inside)"

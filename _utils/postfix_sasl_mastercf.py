@@ -17,8 +17,8 @@ FIELDS = (*masterentry.COLUMNS, "command", "options", "args")
 
 _YES_NO = ("private", "unprivileged", "chroot")
 _WORD = re.compile(r"[!-~]+")
-_HOST_PORT = re.compile(r"(?:(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.%A-Za-z0-9-]*\]|):)?[A-Za-z0-9_-]+")
-_PATHNAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.:@+=/-]*")
+HOST_PORT = re.compile(r"(?:(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.%A-Za-z0-9-]*\]|):)?[A-Za-z0-9_-]+")
+PATHNAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.:@+=/-]*")
 
 
 class MasterCf(lines.Document):
@@ -154,12 +154,12 @@ def check_key(key):
             + lines.nearest(kind, masterentry.TYPES)
         )
     if kind == "inet":
-        if not _HOST_PORT.fullmatch(service):
+        if not HOST_PORT.fullmatch(service):
             raise ValueError(
                 f"{key}: got the service {lines.shown(service)}; "
                 "takes port, host:port or [IPv6 address]:port"
             )
-    elif not _PATHNAME.fullmatch(service):
+    elif not PATHNAME.fullmatch(service):
         raise ValueError(
             f"{key}: got the service {lines.shown(service)}; takes a plain name without blanks"
         )

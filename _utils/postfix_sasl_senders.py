@@ -29,8 +29,8 @@ class SenderLogins:
 
     def __init__(self):
         login = types.Text("a login", rf"{_WORD}+(@[A-Za-z0-9.-]+)?")
-        self._table = types.MainText(self.takes, r"[a-z][a-z0-9_-]*:[^\x00-\x1f\x7f]+")
-        self._map = types.MapOf(types.ListOf(login, least=1), self.takes, _SENDER)
+        self.table = types.MainText(self.takes, r"[a-z][a-z0-9_-]*:[^\x00-\x1f\x7f]+")
+        self.map = types.MapOf(types.ListOf(login, least=1), self.takes, _SENDER)
 
     def check(self, value):
         """Return *value*, addresses in small letters; raise Wrong for anything else.
@@ -38,10 +38,10 @@ class SenderLogins:
         A sender with null instead of logins is left out: that is how a host drops one of many.
         """
         if isinstance(value, str):
-            return self._table.check(value)
+            return self.table.check(value)
         if isinstance(value, dict):
             value = {name: logins for name, logins in value.items() if logins is not None}
-        return {name.lower(): logins for name, logins in self._map.check(value).items()}
+        return {name.lower(): logins for name, logins in self.map.check(value).items()}
 
 
 def parameters(settings):

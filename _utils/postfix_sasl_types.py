@@ -248,7 +248,7 @@ class OwnDirectory(Path):
 
     # The socket in it has a name of at most 107 characters (unix(7)), the chroot's included.
     _LONGEST = 80
-    _SHARED = frozenset(
+    SHARED = frozenset(
         f"/{parent}/{name}"
         for parent, names in {
             "var": "cache lib local lock log mail opt run spool tmp",
@@ -264,7 +264,7 @@ class OwnDirectory(Path):
     def check(self, value):
         """Return *value*; raise Wrong for a path that others need, or that is too long."""
         path = super().check(value)
-        if path.count("/") < 2 or path in self._SHARED:
+        if path.count("/") < 2 or path in self.SHARED:
             raise Wrong("it takes a directory of its own, such as /var/run/saslauthd", value)
         if len(path) > self._LONGEST:
             raise Wrong(f"it takes a path of {self._LONGEST} characters at most", value)
@@ -330,8 +330,11 @@ class Record:
         """Return *value* checked and with defaults filled in; raise Wrong otherwise."""
         if not isinstance(value, dict):
             raise Wrong(f"it takes {self.takes}", value)
+        may_be_null = set(self.fields) - set(self.required)
         given = {
-            name: item for name, item in value.items() if item is not None or name in self.required
+            name: item
+            for name, item in value.items()
+            if item is not None or name not in may_be_null
         }
         checked = {**copy.deepcopy(self.defaults), **_checked(given.items(), self._field)}
         missing = [name for name in self.required if name not in checked]

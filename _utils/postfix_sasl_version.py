@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "63adeca3c1a8f923"
+VERSION = "4eea9b15fe254a30"
