@@ -73,13 +73,17 @@ def run_hook(host, lineage=LINEAGE):
 @pytest.fixture(scope="module")
 def acme_host(release, applied, made):
     with Host.boot(release, layers=applied) as host:
-        certbot_fetches(host, made["first"], 1)
-        predicted = host.apply(ACME, test=True)
-        run = host.apply(ACME)
-        assert run.succeeded, run
-        assert run.changes == predicted.changes
-        assert_said_nowhere(host, run, made["first"].key)
+        give_it_to_postfix(host, made)
         yield host
+
+
+def give_it_to_postfix(host, made):
+    certbot_fetches(host, made["first"], 1)
+    predicted = host.apply(ACME, test=True)
+    run = host.apply(ACME)
+    assert run.succeeded, run
+    assert run.changes == predicted.changes
+    assert_said_nowhere(host, run, made["first"].key)
 
 
 def it_is_used_and_nothing_is_left_to_do(acme_host, made):
@@ -147,6 +151,18 @@ def test_of_an_acme_client_from_the_first_to_the_last_day(acme_host, made):
         a_bad_one_is_refused_and_the_last_good_one_stays(acme_host, made, *case)
     an_apply_takes_a_renewal_too_and_the_export_knows_the_source(acme_host, made)
     it_goes_with_the_formula_and_what_is_the_clients_stays(acme_host)
+
+
+@pytest.mark.parametrize("release", ["trixie"], indirect=True)
+def test_of_an_acme_client_without_systemd(boot, installed, made):
+    host = boot(layers=installed, systemd=False)
+    host.add_user(USER, PASSWORD)
+    give_it_to_postfix(host, made)
+    it_is_used_and_nothing_is_left_to_do(host, made)
+    a_renewal_is_in_use_at_once_and_nobody_is_turned_away(host, made)
+    a_bad_one_is_refused_and_the_last_good_one_stays(host, made, "old", "old", "expired")
+    an_apply_takes_a_renewal_too_and_the_export_knows_the_source(host, made)
+    it_goes_with_the_formula_and_what_is_the_clients_stays(host)
 
 
 class TestOfThePillar:
