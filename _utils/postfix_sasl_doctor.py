@@ -24,6 +24,7 @@ import postfix_sasl_doctor_smtp as smtp
 import postfix_sasl_maillog
 import postfix_sasl_probe
 from postfix_sasl_doctor_host import Finding
+from postfix_sasl_text import plain
 
 _PROBE_SECONDS = 8
 _LOG_SECONDS = 3
@@ -206,7 +207,7 @@ def answer(checks, found):
             {
                 "name": check.name,
                 "ok": finding.ok,
-                "detail": postfix_sasl_probe.plain(finding.detail, _MOST_DETAIL),
+                "detail": plain(finding.detail, _MOST_DETAIL),
                 "remedy": _clean_remedy(finding.remedy),
             }
         )
@@ -248,5 +249,5 @@ def _clean_remedy(text):
     """Return a remedy fit for a terminal; one that would not be what it was is not shown."""
     if text is None:
         return None
-    shown = postfix_sasl_probe.plain(text, _MOST_REMEDY)
+    shown = plain(text, _MOST_REMEDY)
     return shown if shown == text else "see the detail: its names have characters not shown here"

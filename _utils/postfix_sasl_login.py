@@ -11,10 +11,9 @@ AUTH: RFC 4954; PLAIN: RFC 4616; 535 and 454: RFC 4954 section 6.
 
 import base64
 import os
-import threading
-import time
 
 import postfix_sasl_probe as probing
+from postfix_sasl_smtp import Failure, at_once, talk
 
 ACCEPTED, REFUSED = 235, 535
 # What Cyrus SASL says where no mechanism could have accepted anyone.
@@ -51,12 +50,12 @@ def attempt(host, port, tls=None, user=None, password=None, timeout=10.0):
         result["tls_version"] = seen["tls_version"]
         if wanted == "starttls" and not seen["tls_version"]:
             session.quit()
-            raise probing.Failure("STARTTLS is not offered, and a login is not sent without it")
+            raise Failure("STARTTLS is not offered, and a login is not sent without it")
         offered = seen["auth_tls"] if seen["tls_version"] else seen["auth"]
         result["code"], result["text"] = _authenticate(session, offered, user, password)
         session.quit()
 
-    probing.talk(result, timeout, log_in)
+    talk(result, timeout, log_in)
     return result
 
 
@@ -66,20 +65,13 @@ def visit(hosts, port, tls=None, user=None, password=None, timeout=10.0):
     Each result has the key ``wrong`` besides: what `judge` says. Takes the other arguments of
     `attempt`, and raises ValueError as it does.
     """
-    found = {}
-
-    def work(host):
-        result = attempt(host, port, tls, user, password, timeout)
-        found[host] = result | {"wrong": judge(result, user is not None)}
-
     _check(hosts, port, tls, user, password, timeout)
-    # daemon threads: one that hangs in a name server's hands must not keep the program alive
-    threads = [threading.Thread(target=work, args=(host,), daemon=True) for host in hosts]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + timeout + 1
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
+
+    def try_one(host):
+        result = attempt(host, port, tls, user, password, timeout)
+        return result | {"wrong": judge(result, user is not None)}
+
+    found = at_once(try_one, hosts, timeout + 1)
     late = {"code": None, "wrong": f"{port}: no answer within {timeout:g} s"}
     return {host: found.get(host) or {"host": host, "port": port, **late} for host in hosts}
 
@@ -128,7 +120,7 @@ def _authenticate(session, offered, user, password):
     else:
         session.quit()
         names = " ".join(offered) or "no AUTH"
-        raise probing.Failure(f"AUTH: {names} is offered; this login speaks PLAIN and LOGIN")
+        raise Failure(f"AUTH: {names} is offered; this login speaks PLAIN and LOGIN")
     text = lines[0]
     # A server might say back what it was told; the reply may be cut in the middle of it.
     if any(secret[:6] in text for secret in (both, _base64(password), password)):

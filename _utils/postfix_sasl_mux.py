@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-import postfix_sasl_probe
+from postfix_sasl_text import plain
 
 _MOST = 1000  # bytes of saslauthd's answer
 
@@ -50,7 +50,7 @@ def ask(path, user, password, service="smtp", timeout=10.0):
         return None, f"no answer within {timeout:g} s"
     except OSError as error:
         return None, error.strerror or str(error)
-    said = postfix_sasl_probe.plain(received[2:])
+    said = plain(received[2:])
     if said[:2] in ("OK", "NO"):
         return said.startswith("OK"), said
     return None, f"not an answer: {said}"

@@ -30,6 +30,17 @@ def clean(text, limit=200):
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def plain(text, most=200):
+    """Return text or bytes of a peer fit for any terminal: printable ASCII, at most so many.
+
+    Words keep the blanks between them, so that a command can be copied.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    shown = "".join(c if " " <= c <= "~" else "?" for c in text.strip())
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
 def width(text):
     """Return how many columns of a terminal *text* takes, which should be clean."""
     return sum(map(_columns, text))

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "4eea9b15fe254a30"
+VERSION = "12c59c23e0fc6ce3"

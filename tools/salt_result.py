@@ -2,6 +2,8 @@
 
 import json
 
+from postfix_sasl_text import clean
+
 
 def read_result(out, err, status):
     """Return what salt-call said for this machine: a dictionary of states, or a list of errors."""
@@ -100,9 +102,3 @@ def show(value):
     else:
         text = json.dumps(value, default=str)
     return clean(text, 60)
-
-
-def clean(text, limit=100):
-    """Return text as one printable line of bounded length: files and peers may hold anything."""
-    line = "".join(c if c.isprintable() else " " for c in str(text)).strip()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
