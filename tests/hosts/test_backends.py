@@ -242,6 +242,7 @@ class TestTheDatabase:
         report = host.salt(
             *("state.apply", "postfix_sasl", f"--log-file={log}", "--log-file-level=all"),
             pillar=SASLDB,
+            typed=True,
         )
         host.run("kill", watcher)
         texts = [json.dumps(report, ensure_ascii=False), host.read(log), host.read("/run/seen")]

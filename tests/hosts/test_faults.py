@@ -100,7 +100,7 @@ class TestKilled:
     def test_while_packages_are_installed(self, bare_host):
         bare_host.add_user(USER, PASSWORD)
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            run = pool.submit(bare_host.apply)
+            run = pool.submit(bare_host.apply, typed=True)
             wait.until(lambda: bare_host.exists("/var/lib/dpkg/info/postfix.list"), 60)
             bare_host.run("pkill", "-KILL", "-f", "salt-call")
             assert not run.result().succeeded

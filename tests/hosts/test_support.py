@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import mail
+from support import mail, wait
 from support.host import CommandFailed, Host, cgroup_root, remove_leftovers
 from support.images import REPOSITORY
 
@@ -204,6 +204,40 @@ def test_salt_works_inside(bare_host):
     assert not wet.succeeded
     assert wet.failures == ["Failure!"]
     assert not bare_host.apply(sls="no_such_sls").succeeded
+
+
+def test_a_fork_of_salt_is_what_one_types(installed_host):
+    """Tests get theirs from a process that has Salt imported; nothing may come of that."""
+    show = "cat /proc/self/cgroup; env; id; pwd; umask; ulimit -a; ls -l /proc/self/ns"
+    show += "; grep -E '^(Cap|Sig[IB]|Seccomp)' /proc/self/status; ls /proc/self/fd"
+    made = "hostname -f > /run/made; stat -c %a:%U:%s:%d /run/made; rm /run/made"
+    calls = [
+        (("cmd.run", f"{show}; {made}"), {}),
+        (("config.items",), {}),
+        (("grains.items",), {}),
+        (("sys.list_functions",), {}),
+        (("state.apply", "postfix_sasl"), {"test": True}),
+        (("state.apply", "nothing_like_it"), {}),
+    ]
+    installed_host.salt("saltutil.sync_all")
+    for words, named in calls:
+        typed, forked = (installed_host.salt(*words, typed=t, **named) for t in (True, False))
+        assert passing(typed) == passing(forked)
+
+
+def passing(answer):
+    """Return an answer without what differs from call to call."""
+    if not isinstance(answer, dict):
+        return answer
+    changing = ("pid", "duration", "start_time", "shell_pid")
+    return {name: passing(value) for name, value in answer.items() if name not in changing}
+
+
+def test_a_fork_of_salt_is_bounded(bare_host):
+    with pytest.raises(CommandFailed, match="not done after 3 s"):
+        bare_host.salt("cmd.run", "exec sleep 100", timeout=3)
+    wait.until(lambda: bare_host.run("pgrep", "-f", "salt", check=False).returncode == 1)
+    assert bare_host.salt("test.echo", "alive") == "alive"
 
 
 def test_two_hosts_do_not_disturb_each_other(boot, installed):

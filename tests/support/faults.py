@@ -66,7 +66,7 @@ def apply_killed(host, at, only, **options):
     _prepare_to_kill(host)
     host.write(KILL_SWITCH, json.dumps({"at": at, "only": only}))
     try:
-        run = host.apply(**options)
+        run = host.apply(typed=True, **options)
     finally:
         host.path(KILL_SWITCH).unlink()
     return run.retcode in (-9, 137)

@@ -13,22 +13,25 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import itertools
 import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import images
+from . import images, preloaded
 
 FORMULA = "/srv/postfix_sasl"  # where the repository appears inside a host
 SALT_CONFIG = "/srv/minion"  # where its Salt has its configuration, pillar and further states
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 BOOT_TIMEOUT = 60
 SHUTDOWN_TIMEOUT = 60
 NAME_PREFIX = "pfsasl"
@@ -289,24 +292,40 @@ class Host(Network):
             "--timezone=off",
             "--link-journal=no",
             "--console=pipe",
+            "--notify-ready=yes",
             f"--bind-ro={images.REPOSITORY}:{FORMULA}",
             *what,
         ]
         if not self.systemd:
             command += ["/bin/sleep", "infinity"]
-        with open(self._inside_keeper("console"), "w") as console:
+        environment = {"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "TERM": "dumb"}
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready,
+            open(self._inside_keeper("console"), "w") as console,
+        ):
+            ready.bind(f"\0{self.name}")
             self._nspawn = subprocess.Popen(
                 _in_cgroup(self.cgroup, ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", *command]),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "TERM": "dumb"},
+                env={**environment, "NOTIFY_SOCKET": f"@{self.name}"},
             )
-        self._await_boot()
+            deadline = time.monotonic() + BOOT_TIMEOUT
+            if self.systemd:
+                self._await_ready(ready, deadline)
+            self._await_boot(deadline)
 
-    def _await_boot(self) -> None:
-        deadline = time.monotonic() + BOOT_TIMEOUT
+    def _await_ready(self, ready: socket.socket, deadline: float) -> None:
+        """Wait until systemd says that it is ready; to ask it all the time would slow it down."""
+        ready.settimeout(1)
+        while time.monotonic() < deadline and self._nspawn.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                if b"READY=1" in ready.recv(4096).splitlines():
+                    return
+
+    def _await_boot(self, deadline: float) -> None:
         while time.monotonic() < deadline:
             if self._nspawn.poll() is not None:
                 raise HostError(f"{self.release}: did not start\n{self.console()}")
@@ -342,17 +361,18 @@ class Host(Network):
 
     def run(self, *argv, check=True, input=None, timeout=60, env=None):
         """Run a command inside; returns a CompletedProcess with text output."""
-        if not self.is_up:
-            raise HostError(f"{self.release}: the host is not running")
         argv = [str(word) for word in argv]
+        start = functools.partial(subprocess.Popen, self.command(*argv, env=env))
+        return self._run(start, argv, check, input, timeout)
+
+    def _run(self, start, argv, check, input, timeout):
+        """Run what `start(stdin=, stdout=, stderr=)` starts, like subprocess.Popen."""
         # Files, not pipes: a daemon that keeps its output open must not keep us waiting.
         with contextlib.ExitStack() as stack:
             given, out, err = (stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
             given.write(input or "")
             given.seek(0)
-            process = subprocess.Popen(
-                self.command(*argv, env=env), stdin=given, stdout=out, stderr=err
-            )
+            process = start(stdin=given, stdout=out, stderr=err)
             ended = _wait(process, timeout)
             outputs = [_content(out), _content(err)]
         if not ended:
@@ -363,14 +383,17 @@ class Host(Network):
 
     def command(self, *argv: str, env: dict[str, str] | None = None) -> list[str]:
         """Return the command that runs `argv` inside, for callers who start it themselves."""
-        environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **(env or {})}
-        settings = [f"{name}={value}" for name, value in environment.items()]
+        settings = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(env or {})}.items()]
+        group = self._group_of_init()
         enter = ["nsenter", "-t", str(self._leader), "--all", "--root", "--wd"]
-        # In the same control group as PID 1, or systemd inside could not take hold of it.
+        return _in_cgroup(group, [*enter, "env", "-i", *settings, *argv])
+
+    def _group_of_init(self) -> Path:
+        """Return the control group of PID 1: in another systemd could not take hold of anything."""
+        if not self.is_up:
+            raise HostError(f"{self.release}: the host is not running")
         group = Path(f"/proc/{self._leader}/cgroup").read_text().splitlines()[-1].partition("::")[2]
-        return _in_cgroup(
-            cgroup_root() / group.lstrip("/"), [*enter, "env", "-i", *settings, *argv]
-        )
+        return cgroup_root() / group.lstrip("/")
 
     def read(self, path: str) -> str:
         """Return a file's text."""
@@ -447,19 +470,28 @@ class Host(Network):
 
     # -- salt -----------------------------------------------------------------------------------
 
-    def salt(self, function, *args, pillar=None, timeout=300, **kwargs):
-        """Call a Salt function the way `salt-call --local` does, and return its data."""
-        done = self._salt_call(function, args, kwargs, pillar, timeout)
+    def salt(self, function, *args, pillar=None, timeout=300, typed=False, **kwargs):
+        """Call a Salt function by `salt-call --local`, and return its data.
+
+        `typed` is for tests that look at the process, or do something to it: it is one started as
+        people do, and not a fork of one that has Salt imported.
+        """
+        done = self._salt_call(function, args, kwargs, pillar, timeout, typed)
         data = _salt_data(done.stdout)
         if done.returncode and data is None:
             raise CommandFailed(self, [function], "salt-call failed", done.stdout, done.stderr)
         return data
 
-    def apply(self, pillar=None, test=False, sls="postfix_sasl", timeout=300, **kwargs) -> StateRun:
-        """Apply states; `pillar` is what the minion's pillar shall hold under `postfix_sasl`."""
+    def apply(
+        self, pillar=None, test=False, sls="postfix_sasl", timeout=300, typed=False, **kwargs
+    ) -> StateRun:
+        """Apply states; `pillar` is what the minion's pillar shall hold under `postfix_sasl`.
+
+        `typed` is as for `salt`.
+        """
         if test:
             kwargs["test"] = True
-        done = self._salt_call("state.apply", [sls], kwargs, pillar, timeout)
+        done = self._salt_call("state.apply", [sls], kwargs, pillar, timeout, typed)
         data = _salt_data(done.stdout)
         raw = data if isinstance(data, (dict, list)) else [data or done.stdout]
         return StateRun(done.returncode, raw, done.stderr)
@@ -470,7 +502,7 @@ class Host(Network):
         self.write(f"{SALT_CONFIG}/pillar/test.sls", f"#!json\n{json.dumps(tree)}\n", mode=0o600)
         self.write(f"{SALT_CONFIG}/pillar/top.sls", '{"base": {"*": ["test"]}}\n')
 
-    def _salt_call(self, function, args, kwargs, pillar, timeout):
+    def _salt_call(self, function, args, kwargs, pillar, timeout, typed):
         config = {
             "id": self.name,
             "file_client": "local",
@@ -482,7 +514,7 @@ class Host(Network):
         self.path(f"{SALT_CONFIG}/states").mkdir(exist_ok=True)
         self.set_pillar(pillar)
         words = [*args, *(f"{name}={json.dumps(value)}" for name, value in kwargs.items())]
-        return self.run(
+        command = [
             f"{images.SALT_HOME}/bin/salt-call",
             f"--config-dir={SALT_CONFIG}",
             "--local",
@@ -490,10 +522,13 @@ class Host(Network):
             "--no-color",
             "--retcode-passthrough",
             function,
-            *words,
-            check=False,
-            timeout=timeout,
-        )
+            *map(str, words),
+        ]
+        if typed:
+            return self.run(*command, check=False, timeout=timeout)
+        where = (self.release, self._leader, self._group_of_init())
+        start = functools.partial(preloaded.Call, *where, command, ENVIRONMENT)
+        return self._run(start, command, check=False, input=None, timeout=timeout)
 
 
 def _salt_data(stdout: str):
