@@ -384,13 +384,15 @@ class Service:
         self.pending.done()
 
 
-def run(command, accepted=(0,)):
+def run(command, accepted=(0,), seconds=_COMMAND_SECONDS):
     """Run *command*, a list of words; return its output.
 
     Raises NotTold with what it said where it fails.
 
     accepted
         The exit statuses that are no failure; None for all of them.
+    seconds
+        How long it may take.
     """
     try:
         done = subprocess.run(
@@ -399,11 +401,11 @@ def run(command, accepted=(0,)):
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_COMMAND_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotTold(f"{' '.join(command)}: not done after {_COMMAND_SECONDS} seconds") from None
+        raise NotTold(f"{' '.join(command)}: not done after {seconds} seconds") from None
     except OSError as error:
         raise NotTold(f"{' '.join(command)}: {error.strerror}") from None
     if accepted is not None and done.returncode not in accepted:

@@ -12,7 +12,6 @@ warning: logins work, and something should be seen to.
 """
 
 import functools
-import subprocess
 import time
 from typing import Any, NamedTuple
 
@@ -154,7 +153,7 @@ class Seen:
         """Return what the mail log has said of trouble meanwhile, as the end of a sentence."""
         try:
             troubles = self._log.troubles(2)
-        except (OSError, ValueError, subprocess.SubprocessError):
+        except (OSError, ValueError):
             troubles = []
         said = "; ".join(line.strip() for line in troubles)
         return f"; the mail log says: {said}" if said else ""

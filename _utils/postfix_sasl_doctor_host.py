@@ -8,7 +8,6 @@ import functools
 import glob
 import os
 import shlex
-import subprocess
 from typing import NamedTuple
 
 import postfix_sasl_absent
@@ -256,7 +255,7 @@ class Host:
         """
         try:
             return postfix_sasl_maillog.MailLog(_LOG_SECONDS).throttled_before()
-        except (OSError, subprocess.SubprocessError):
+        except OSError:
             return False
 
     def mail_log(self):

@@ -186,7 +186,7 @@ def directory(seen):
             seen_as = _owner(path)
             text = f"{path} is {seen_as}: user {user.pw_name} can't pass, even in group {_GROUP}"
             if path == place:
-                remedy = f"chown root:{_GROUP} {quoted(path)} && chmod 0710 {quoted(path)}"
+                remedy = _closed(path)
                 text = f"{path} is {seen_as}; expected root:{_GROUP} 0710, so that smtpd can pass"
             else:
                 remedy = f"chmod {'0777' if is_socket else 'o+x'} {quoted(path)}"
@@ -195,8 +195,7 @@ def directory(seen):
             return Finding(False, f"{place} is missing", control("restart", seen.saslauthd.unit()))
         if _status(place).st_mode & stat.S_IXOTH:
             text = f"{place} is {_owner(place)}: every user of this machine can try passwords there"
-            command = f"chown root:{_GROUP} {quoted(place)} && chmod 0710 {quoted(place)}"
-            return Finding(True, text, command)
+            return Finding(True, text, _closed(place))
         shown.append(f"{place} is {_owner(place)}")
     return Finding(True, several(shown))
 
@@ -317,6 +316,11 @@ def _same(path, other):
 def _is_socket(path):
     status = _status(path)
     return status is not None and stat.S_ISSOCK(status.st_mode)
+
+
+def _closed(directory):
+    """Return what to type so that root and the group can pass, and nobody else."""
+    return f"chown root:{_GROUP} {quoted(directory)} && chmod 0710 {quoted(directory)}"
 
 
 def _status(path):

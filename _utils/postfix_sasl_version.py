@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "12c59c23e0fc6ce3"
+VERSION = "77fe3c49a2851974"

@@ -29,3 +29,16 @@ def test_the_classic_format_has_no_year():
 @pytest.mark.parametrize("line", ["", "nonsense", "2026-99-99T99:99:99+00:00 x", "Foo 99 1:1:1"])
 def test_what_has_no_time(line):
     assert maillog._time_of(line) is None
+
+
+@pytest.mark.parametrize("journalctl", ["exec sleep 60", "exit 1"])
+def test_a_journal_that_does_not_answer_tells_nothing_and_stops_nobody(
+    journalctl, tmp_path, monkeypatch
+):
+    program = tmp_path / "journalctl"
+    program.write_text(f"#!/bin/sh\n{journalctl}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(maillog.postfix_sasl_daemons, "has_systemd", lambda: True)
+    log = maillog.MailLog(seconds=0.3)
+    assert (log.troubles(), log.throttled_before()) == ([], False)
