@@ -3,10 +3,20 @@
 How often and how long is fail2ban's own setting (``[DEFAULT]`` of jail.conf), so that what an
 admin has in jail.local holds here, too. A login that failed because this server could not check
 it, such as with saslauthd down, counts for nobody.
+
+A jail that reads a log which nobody writes bans nobody, and says so nowhere: a host without a mail
+log is refused.
 """
 
+import errno
+import os
+import socket
+import syslog
+
 import postfix_sasl_absent
+import postfix_sasl_config
 import postfix_sasl_daemons
+import postfix_sasl_maincf
 import postfix_sasl_sasl
 import postfix_sasl_stock
 import postfix_sasl_things
@@ -17,6 +27,11 @@ _FILTER = "/etc/fail2ban/filter.d/postfix_sasl.conf"
 _JAIL = "/etc/fail2ban/jail.d/postfix_sasl.conf"
 _PID_FILE = "/run/fail2ban/fail2ban.pid"
 _NAME = "postfix_sasl"
+# Where Debian's syslog daemons write what is logged of mail, and of logins to the system.
+_MAIL_LOG = "/var/log/mail.log"
+_AUTH_LOG = "/var/log/auth.log"
+_SYSLOG_SOCKET = "/dev/log"
+_LOG_SECONDS = 10
 
 _FILTER_TEXT = r"""[INCLUDES]
 before = common.conf
@@ -40,10 +55,14 @@ port = smtp,submission,submissions
 banaction = nftables
 """
 _FROM_JOURNAL = "backend = systemd\n"
-_FROM_FILE = "backend = auto\nlogpath = /var/log/mail.log\nskip_if_nologs = true\n"
-# Debian 12's own jail for ssh looks for a log file that a host with only a journal lacks, and
+_FROM_FILE = "backend = auto\nlogpath = {path}\n"
+# Debian 12's own jail for ssh looks for a log file that a host without a syslog daemon lacks, and
 # fail2ban does not start then.
 _SSH_FROM_JOURNAL = "\n[sshd]\nbackend = systemd\n"
+
+
+class NoMailLog(RuntimeError):
+    """Nothing writes a mail log that fail2ban could read; the message says what to do."""
 
 
 class Fail2ban(postfix_sasl_daemons.Daemon):
@@ -75,11 +94,63 @@ def things(settings, salt, fresh):
     """
     if not settings["fail2ban"]:
         return removal(salt)
+    log = mail_log(settings)
     files = [
         postfix_sasl_things.File(_FILTER, filter_text()),
-        postfix_sasl_things.File(_JAIL, jail_text(postfix_sasl_daemons.has_systemd())),
+        postfix_sasl_things.File(_JAIL, jail_text(log, _has_syslog())),
     ]
-    return [postfix_sasl_daemons.Service(files, Fail2ban(salt), fresh)]
+    return [_Watching(files, Fail2ban(salt), fresh, log)]
+
+
+def packages(settings):
+    """Return the Debian packages that it needs; raise NoMailLog where it could read nothing."""
+    if not settings["fail2ban"]:
+        return ()
+    mail_log(settings)
+    return PACKAGES
+
+
+def mail_log(settings):
+    """Return the file that Postfix's log is in, None for systemd's journal.
+
+    settings
+        Checked settings, see ``postfix_sasl_settings``.
+
+    Raises NoMailLog where there is none that fail2ban can read. With ``maillog_file`` Postfix
+    tells nobody else: postlogd(8).
+    """
+    own = _maillog_file(settings)
+    if own and (own.startswith("/dev/") or "$" in own):
+        raise NoMailLog(
+            f"maillog_file: fail2ban can't read {own}; it takes a file's whole name, "
+            f"such as {_MAIL_LOG}"
+        )
+    if own or postfix_sasl_daemons.has_systemd():
+        return own or None
+    if not _has_syslog():
+        raise NoMailLog(
+            "fail2ban: true needs a mail log, and nothing on this host writes one: there is no "
+            # Debian's rsyslog has no init script any more.
+            f"systemd, and no syslog daemon at {_SYSLOG_SOCKET}; install one (apt-get install "
+            f"inetutils-syslogd), or have Postfix write it: main: {{maillog_file: {_MAIL_LOG}}}"
+        )
+    return _MAIL_LOG
+
+
+def _maillog_file(settings):
+    """Return the parameter maillog_file as it will be; an empty text for none."""
+    declared = settings["main"]
+    if "maillog_file" in declared or settings["purge"] == "remove":
+        return declared.get("maillog_file") or ""
+    text = postfix_sasl_config.read_or_empty(postfix_sasl_config.MAIN_CF)
+    return postfix_sasl_maincf.MainCf.parse(text).as_dict().get("maillog_file", "")
+
+
+def _has_syslog():
+    """Return whether a syslog daemon listens: the socket of one that is gone stays."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        # EPROTOTYPE: it is there, and wants a stream.
+        return client.connect_ex(_SYSLOG_SOCKET) in (0, errno.EPROTOTYPE)
 
 
 def filter_text():
@@ -88,16 +159,54 @@ def filter_text():
     return postfix_sasl_sasl.MANAGED + text
 
 
-def jail_text(systemd):
+def jail_text(log, has_syslog, release=None):
     """Return the jail: where it reads, and which ports it closes; see jail.conf(5).
 
-    systemd
-        Whether the host runs systemd, and its journal holds the mail log.
+    log
+        The file of the mail log; None for systemd's journal.
+    has_syslog
+        Whether a syslog daemon writes what others log.
+    release
+        The Debian release; None for this host's.
     """
-    source = _FROM_JOURNAL if systemd else _FROM_FILE
-    is_bookworm = postfix_sasl_stock.release() == "bookworm"
-    ssh = _SSH_FROM_JOURNAL if systemd and is_bookworm else ""
+    source = _FROM_FILE.format(path=log) if log else _FROM_JOURNAL
+    is_bookworm = (release or postfix_sasl_stock.release()) == "bookworm"
+    has_auth_log = has_syslog and not postfix_sasl_daemons.has_systemd()
+    ssh = _SSH_FROM_JOURNAL if is_bookworm and not has_auth_log else ""
     return postfix_sasl_sasl.MANAGED + _JAIL_TEXT + source + ssh
+
+
+class _Watching(postfix_sasl_daemons.Service):
+    """fail2ban with our jail; it does not start where a file is missing that a jail reads."""
+
+    def __init__(self, files, daemon, fresh, log):
+        super().__init__(files, daemon, fresh)
+        self.log = log
+
+    def apply(self):
+        """See that the log is written, and start or restart fail2ban."""
+        if self.log:
+            _await_log(self.log)
+        super().apply()
+
+
+def _await_log(path):
+    """Wait until *path* is there, and what other jails read; raise NoMailLog where it never is."""
+    paths = [path]
+    if path == _MAIL_LOG and _has_syslog():
+        # rsyslog makes a file when there is something to write to it.
+        for facility in (syslog.LOG_AUTHPRIV, syslog.LOG_MAIL):
+            syslog.openlog("postfix_sasl", facility=facility)
+            syslog.syslog(syslog.LOG_INFO, "fail2ban is about to read this log")
+        syslog.closelog()
+        if postfix_sasl_stock.release() == "bookworm":
+            paths.append(_AUTH_LOG)
+    if not postfix_sasl_daemons.wait_for(lambda: all(map(os.path.exists, paths)), _LOG_SECONDS):
+        missing = ", ".join(each for each in paths if not os.path.exists(each))
+        raise NoMailLog(
+            f"nothing writes {missing}, without which fail2ban does not start; have the syslog "
+            f"daemon write it, or Postfix its own log: main: {{maillog_file: {_MAIL_LOG}}}"
+        )
 
 
 def removal(salt):

@@ -120,8 +120,7 @@ def _package(settings, host):
     if settings["fetchmail:enabled"]:
         packages.append("fetchmail")
     packages += postfix_sasl_msmtp.packages(settings)
-    if settings["fail2ban"]:
-        packages += postfix_sasl_fail2ban.PACKAGES
+    packages += postfix_sasl_fail2ban.packages(settings)
     packages += postfix_sasl_relay.packages(settings)
     return Part([postfix_sasl_packages.Packages(packages, host.salt, host.remember_fresh)])
 

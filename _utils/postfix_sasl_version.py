@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "77fe3c49a2851974"
+VERSION = "91889a5410947bda"

@@ -19,14 +19,24 @@ def guarded_host(boot, release):
     return host
 
 
+@pytest.fixture
+def sysv_host(boot, release):
+    """A host without systemd, and so without any log, whose apt has fail2ban."""
+    return boot(layers=layers.with_fail2ban(release), systemd=False)
+
+
 def banned(host):
     return STRANGER in host.run("fail2ban-client", "get", "postfix_sasl", "banip").stdout
 
 
+def status(host):
+    """Return what fail2ban says of the jail, nothing while it does not run."""
+    return host.run("fail2ban-client", "status", "postfix_sasl", check=False).stdout
+
+
 def found(host):
     """Return how many failed logins the jail has seen."""
-    status = host.run("fail2ban-client", "status", "postfix_sasl").stdout
-    return int(status.partition("Total failed:")[2].split()[0])
+    return int(status(host).partition("Total failed:")[2].split()[0])
 
 
 def guess(stranger, times=1):
@@ -75,3 +85,45 @@ def test_a_second_apply_changes_nothing_and_false_takes_the_jail_off(guarded_hos
     assert "postfix_sasl" not in guarded_host.run("fail2ban-client", "status").stdout
     assert guarded_host.run("systemctl", "is-active", "fail2ban").stdout == "active\n"
     assert guarded_host.apply().changes == {}
+
+
+def assert_who_guesses_is_banned(host):
+    guess(host.neighbour(address=STRANGER, host_address=HOST), BANNED_AFTER)
+    wait.until(lambda: banned(host))
+
+
+def apply_as_predicted(host, pillar):
+    predicted, run = host.apply(pillar, test=True), host.apply(pillar)
+    assert run.succeeded, run
+    assert run.changes == predicted.changes
+    assert host.apply(pillar).changes == {}
+
+
+class TestWithoutSystemd:
+    @pytest.mark.parametrize("release", ["trixie"], indirect=True)
+    def test_a_host_without_a_log_is_refused_until_postfix_writes_one(self, sysv_host):
+        for test in (True, False):
+            run = sysv_host.apply(PILLAR, test=test)
+            assert not run.succeeded and run.changes == {}
+            failure = run.failures[0]
+            assert "nothing on this host writes one" in failure and "\n" not in failure
+            assert (
+                "install inetutils-syslogd" in failure
+                and "maillog_file: /var/log/mail.log" in failure
+            )
+        apply_as_predicted(sysv_host, {**PILLAR, "main": {"maillog_file": "/var/log/mail.log"}})
+        assert_who_guesses_is_banned(sysv_host)
+        elsewhere = {**PILLAR, "main": {"maillog_file": "/var/log/postfix.log"}}
+        apply_as_predicted(sysv_host, elsewhere)
+        sysv_host.run("fail2ban-client", "unban", "--all")
+        assert "/var/log/postfix.log" in status(sysv_host)
+
+    @pytest.mark.parametrize("release", ["bookworm"], indirect=True)
+    def test_a_syslog_daemon_is_all_it_takes(self, sysv_host):
+        layers._download(sysv_host, "inetutils-syslogd")
+        sysv_host.install("--no-install-recommends", "inetutils-syslogd")
+        sysv_host.run("/etc/init.d/inetutils-syslogd", "start")
+        apply_as_predicted(sysv_host, PILLAR)
+        assert_who_guesses_is_banned(sysv_host)
+        sysv_host.reboot()
+        wait.until(lambda: "/var/log/mail.log" in status(sysv_host))
