@@ -202,7 +202,8 @@ systemctl reload-or-restart postfix
 
 
 def make(host) -> None:
-    """Turn a host with Debian's Postfix into one that postfix-formula has configured."""
+    """Turn a bare host into one that postfix-formula has configured."""
+    host.install("postfix")
     table, cache = TABLES[host.release]
     main_cf = MAIN_CF.format(certificate=CERTIFICATE, key=KEY, table=table, cache=cache)
     host.write("/etc/postfix/main.cf", main_cf)

@@ -1,0 +1,55 @@
+"""The pages that say how to begin, followed word for word on a real host."""
+
+import pytest
+from support import mail, walk
+from support.layers import FORMULA_DIRECTORIES, PASSWORD, USER
+
+LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
+only_trixie = pytest.mark.parametrize("release", ["trixie"], indirect=True)
+
+
+@pytest.fixture
+def machine(boot, installed):
+    """A host with Debian's packages, the repository, and a Salt that nobody has configured."""
+    host = boot(layers=installed)
+    host.add_user(USER, PASSWORD)
+    walk.give_clone(host)
+    return host
+
+
+@only_trixie
+def test_masterless(machine):
+    walk.follow(machine, "docs/masterless.md")
+    assert logins(machine) == [235, 235, 235]
+    with machine.network():
+        assert mail.ehlo(25)["SIZE"] == ["52428800"]
+
+
+@only_trixie
+def test_a_master_and_a_minion(machine):
+    walk.install_daemons(machine)
+    walk.follow(machine, "docs/master.md", "A master and minions")
+    walk.start_minion(machine)
+    walk.follow(machine, "docs/master.md", "Apply")
+    assert logins(machine) == [235, 235, 235]
+
+
+@only_trixie
+def test_spm(machine):
+    walk.follow(machine, "docs/spm.md", "A package: SPM")
+    assert logins(machine) == [235, 235, 235]
+    assert {path.split("/")[0] for path in files(machine, "/srv/spm/salt")} == {
+        *FORMULA_DIRECTORIES
+    }
+    assert files(machine, "/srv/spm/pillar") == ["postfix_sasl.sls.orig"]
+    walk.follow(machine, "docs/spm.md", "Taking it off")
+    assert files(machine, "/srv/spm") == []
+
+
+def logins(host):
+    with host.network():
+        return [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+
+
+def files(host, directory):
+    return host.run("find", directory, "-type", "f", "-printf", "%P\n").stdout.split()

@@ -1,0 +1,94 @@
+"""Follow a page on a host, from top to bottom, as a reader would.
+
+A YAML block whose first line is a comment with a path is a file that the reader writes. Commands
+are typed in a shell of root, and have to succeed and print what the page shows.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+from . import pages
+from .host import PATH, Host
+from .images import REPOSITORY, SALT_HOME
+from .layers import FORMULA_DIRECTORIES
+from .wait import until
+
+CLONE = "/srv/formulas/postfix_sasl"  # where the pages have the repository
+FILE = re.compile(r"# (/\S+)\n")
+TIMEOUT = 240
+START_TIMEOUT = 60
+
+
+def give_clone(host: Host) -> None:
+    """Put a fresh clone of the repository on a host, without its tests, and Salt's directory."""
+    host.path("/etc/salt").mkdir()
+    target = host.path(CLONE)
+    target.mkdir(parents=True)
+    for name in FORMULA_DIRECTORIES:
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, target / name, ignore=ignore)
+    for path in REPOSITORY.iterdir():
+        if path.is_file():
+            shutil.copy(path, target)
+
+
+def follow(host: Host, page: str, heading: str | None = None) -> None:
+    """Do all that a page says, or what it says under one heading."""
+    for block in _blocks(page, heading):
+        _write(host, block)
+        for command in block.commands:
+            type_command(host, command, str(block))
+
+
+def write(host: Host, page: str, heading: str | None = None) -> None:
+    """Write the files that a page tells to write, and type nothing."""
+    for block in _blocks(page, heading):
+        _write(host, block)
+
+
+def type_command(host: Host, command: pages.Command, where: str) -> str:
+    """Type one command of a page; return what it printed."""
+    printed = type_text(host, command.text, where)
+    difference = command.difference(printed)
+    assert not difference, f"{where}: $ {command.text}\n{difference}"
+    return printed
+
+
+def type_text(host: Host, text: str, where: str = "") -> str:
+    """Type a command that has to succeed, with Salt's programs at hand; return what it printed."""
+    environment = {"PATH": f"{PATH}:{SALT_HOME}/bin"}
+    typed = f"{{ {text}\n}} 2>&1"
+    done = host.run("bash", "-c", typed, check=False, timeout=TIMEOUT, env=environment)
+    assert done.returncode == 0, f"{where}: $ {text}\n{done.stdout}"
+    return done.stdout
+
+
+def install_daemons(host: Host) -> None:
+    """Give a host the services of a master and of `mail`, its own minion; none runs yet."""
+    host.write("/etc/salt/master.d/test.conf", "interface: 127.0.0.1\nauto_accept: true\n")
+    minion = "id: mail\nmaster: 127.0.0.1\nenable_fqdns_grains: false\n"
+    host.write("/etc/salt/minion.d/test.conf", minion)
+    for daemon in ("salt-master", "salt-minion"):
+        unit = f"[Service]\nExecStart={SALT_HOME}/bin/{daemon}\n"
+        host.write(f"/etc/systemd/system/{daemon}.service", unit)
+
+
+def start_minion(host: Host) -> None:
+    """Start the minion, and wait until it answers its master."""
+    host.run("systemctl", "start", "salt-minion")
+    ping = (f"{SALT_HOME}/bin/salt", "--timeout=2", "mail", "test.ping")
+    until(lambda: "True" in host.run(*ping, check=False).stdout, START_TIMEOUT)
+
+
+def _blocks(page, heading):
+    found = [each for each in pages.read(REPOSITORY / page) if heading in (None, each.heading)]
+    assert found, f"{page} has nothing to do under {heading}"
+    return found
+
+
+def _write(host, block):
+    path = FILE.match(block.text)
+    if path:
+        host.write(path[1], block.text)
