@@ -1,5 +1,6 @@
 """README and docs: what is generated is current, and Sphinx finds nothing to complain about."""
 
+import re
 import runpy
 
 import pillar_reference
@@ -9,6 +10,7 @@ from postfix_sasl_options import OPTIONS
 from postfix_sasl_settings import check
 
 ROOT = pillar_reference.ROOT
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
 def test_the_page_of_the_pillar_is_what_the_table_says():
@@ -31,3 +33,17 @@ def test_the_pages_can_be_built_and_no_link_is_broken(tmp_path, capfd):
     build = runpy.run_path(str(ROOT / "bin/docs"))["build"]
     assert build(tmp_path) == 0, capfd.readouterr().err
     assert (tmp_path / "docs/index.html").exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_it_names_is_there(page):
+    named = re.findall(r"`([\w./-]+\.(?:py|md))`", page.read_text(encoding="utf-8"))
+    missing = [name for name in named if not is_here(name)]
+    assert missing == []
+
+
+def is_here(name):
+    """Whether there is a file of that name, by its path from the root or without its folder."""
+    if "/" in name or (ROOT / name).exists():
+        return (ROOT / name).exists()
+    return any(ROOT.glob(f"*/{name}")) or any(ROOT.glob(f"tests/*/{name}"))
