@@ -12,7 +12,6 @@ import postfix_sasl_dovecot
 import postfix_sasl_fail2ban
 import postfix_sasl_fetchmail
 import postfix_sasl_keypair
-import postfix_sasl_maincf
 import postfix_sasl_pam
 import postfix_sasl_parts
 import postfix_sasl_relay
@@ -116,13 +115,12 @@ class _Configuration(postfix_sasl_config.Configuration):
     def want(self):
         """Work out ``wanted_main`` and ``wanted_entries``."""
         release = postfix_sasl_stock.release()
-        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
         wanted_main = postfix_sasl_config.main_cf(self.settings)
-        wanted_main.update(postfix_sasl_relay.parameters_before(self.settings, main))
+        wanted_main.update(postfix_sasl_relay.parameters_before(self.settings, self.main))
         # Also where the pillar has lost the key since: without it they are not ours.
-        wanted_main.update(postfix_sasl_senders.leftovers(main, {}))
+        wanted_main.update(postfix_sasl_senders.leftovers(self.main, {}))
         wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
-        self.wanted_main = postfix_sasl_stock.main_before(wanted_main, main, release)
+        self.wanted_main = postfix_sasl_stock.main_before(wanted_main, self.main, release)
         self.wanted_entries = entries_before(wanted_entries, self.entries, release)
 
     def wanted_files(self):

@@ -113,6 +113,7 @@ class Configuration:
     def _take(self, main_text, master_text):
         """Work out what the files should be, given what they are."""
         self.main_text, self.master_text = main_text, master_text
+        self.main = postfix_sasl_maincf.MainCf.parse(main_text).as_dict()
         self.entries = stock_or_current_entries(self.master_text)
         self.notes, self.pair_problems, self.is_older = [], [], False
         self.want()
@@ -126,20 +127,18 @@ class Configuration:
 
     def want(self):
         """Work out ``wanted_main`` and ``wanted_entries``, and note what nobody declares."""
-        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
         self.wanted_main = {
-            **postfix_sasl_tls.modern(main),
-            **postfix_sasl_relay.parameters_before(self.settings, main),
+            **postfix_sasl_tls.modern(self.main),
+            **postfix_sasl_relay.parameters_before(self.settings, self.main),
             **main_cf(self.settings),
         }
+        self.wanted_main.update(postfix_sasl_senders.leftovers(self.main, self.wanted_main))
         self.wanted_entries = postfix_sasl_services.entries(self.settings, self.entries)
-        main = postfix_sasl_maincf.MainCf.parse(self.main_text).as_dict()
-        self.wanted_main.update(postfix_sasl_senders.leftovers(main, self.wanted_main))
         purge = self.settings["purge"]
         if purge == "ignore":
             return
         found = postfix_sasl_purge.undeclared(
-            main, self.entries, self.wanted_main, self.wanted_entries
+            self.main, self.entries, self.wanted_main, self.wanted_entries
         )
         if purge == "remove":
             self.wanted_main.update(dict.fromkeys(found[0]))
@@ -167,8 +166,7 @@ class Configuration:
 
     def has_older_certificate(self):
         """Return whether an smtpd(8) still runs that was started before its certificate came."""
-        main = postfix_sasl_maincf.MainCf.parse(self.main_plan[1]).as_dict()
-        changed = postfix_sasl_keypair.changed(main)
+        changed = postfix_sasl_keypair.changed(self.main)
         return changed is not None and self.postfix.has_child_before(
             changed, postfix_sasl_keypair.READERS
         )

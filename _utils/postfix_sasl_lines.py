@@ -360,3 +360,35 @@ def closing(text, start, pair="{}"):
         if level == 0:
             return index + 1
     return None
+
+
+def plan(document, wanted, put, contents):
+    """Work out what would change in a document if it held what is wanted.
+
+    document
+        A Document; it is changed.
+
+    wanted
+        Dictionary of name to what it should be.
+
+    put
+        A function that puts one of them, ``put(document, name, what)``.
+
+    contents
+        A function that returns all that the document holds, as a dictionary.
+
+    Returns ``(changes, new text)``, see the ``plan`` of either file. Raises what *put* raises.
+    """
+    text, before = str(document), contents(document)
+    for name, what in wanted.items():
+        put(document, name, what)
+    new = str(document)
+    if new == text:
+        return {}, text
+    after = contents(document)
+    changes = {
+        name: {"old": before.get(name), "new": after.get(name)}
+        for name in wanted
+        if before.get(name) != after.get(name)
+    }
+    return changes, new

@@ -169,20 +169,7 @@ def plan(text, wanted):
     Returns ``(changes, new text)``; changes is ``{name: {"old": ..., "new": ...}}`` with only
     real changes, and None for what is not in the file. Raises ValueError.
     """
-    conf = MainCf.parse(text)
-    before = conf.as_dict()
-    for name, value in wanted.items():
-        conf.set(name, value)
-    new = str(conf)
-    if new == text:
-        return {}, text
-    after = conf.as_dict()
-    changes = {
-        name: {"old": before.get(name), "new": after.get(name)}
-        for name in wanted
-        if before.get(name) != after.get(name)
-    }
-    return changes, new
+    return lines.plan(MainCf.parse(text), wanted, MainCf.set, MainCf.as_dict)
 
 
 def _value(text):

@@ -286,27 +286,16 @@ def plan(text, wanted):
     Returns ``(changes, new text)``; changes is ``{service/type: {"old": ..., "new": ...}}`` with
     only real changes, each an entry as a dictionary or None. Raises ValueError.
     """
-    conf = MasterCf.parse(text)
-    before = conf.entries()
-    for key, fields in wanted.items():
-        if fields is None:
-            conf.remove(key)
-        elif isinstance(fields, dict):
-            conf.set(key, **fields)
-        else:
-            raise ValueError(
-                f"{key}: got {lines.shown(fields)}; takes a dictionary of fields, or null"
-            )
-    new = str(conf)
-    if new == text:
-        return {}, text
-    after = conf.entries()
-    changes = {
-        key: {"old": before.get(key), "new": after.get(key)}
-        for key in wanted
-        if before.get(key) != after.get(key)
-    }
-    return changes, new
+    return lines.plan(MasterCf.parse(text), wanted, _put, MasterCf.entries)
+
+
+def _put(conf, key, fields):
+    if fields is None:
+        conf.remove(key)
+    elif isinstance(fields, dict):
+        conf.set(key, **fields)
+    else:
+        raise ValueError(f"{key}: got {lines.shown(fields)}; takes a dictionary of fields, or null")
 
 
 def _command(key, value):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "91889a5410947bda"
+VERSION = "efd435929db259bb"
