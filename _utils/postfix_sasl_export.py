@@ -121,6 +121,7 @@ def pillar(live):
 
     Raises ValueError for what the formula's pillar can't say.
     """
+    _refuse_bare_options(live.entries)
     found = _Found(live)
     _listeners(found)
     if found.asks_dovecot:
@@ -264,6 +265,18 @@ class _Found:
             return None
         fields = [each or {"": ""} for each in master.values()]
         return len(main) + sum(len({**each, **each.get("options", {})}) for each in fields)
+
+
+def _refuse_bare_options(entries):
+    """Raise ValueError for an ``-o`` without ``=``, of which a daemon dies (master(5))."""
+    for key, fields in entries.items():
+        args = fields["args"]
+        if "-o" in postfix_sasl_masterentry.split_words(args)[0]:
+            at = args.index("-o")
+            raise ValueError(
+                f"{postfix_sasl_config.MASTER_CF}: {key}: got {' '.join(args[at : at + 2])}; takes "
+                f"-o name=value, and {fields['command']} dies of this. Mend it, then export again"
+            )
 
 
 def _nested(items):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "efd435929db259bb"
+VERSION = "91c6caf9a19242e3"

@@ -210,3 +210,15 @@ class TestLogins:
 def test_what_no_pillar_can_say_is_an_error():
     with pytest.raises(ValueError, match="postfix_sasl:main:smtpd_banner: got '#"):
         pillar(live(applied={}, main={"smtpd_banner": "# no banner"}))
+
+
+def test_an_option_without_an_equals_sign_is_named_with_its_entry():
+    args = ["-o", "smtpd_client_restrictions:", "permit_sasl_authenticated,reject"]
+    with pytest.raises(ValueError, match="master.cf: submission/inet: got -o smtpd_client_restr"):
+        pillar(live(master={"submission/inet": smtpd(args=args)}))
+
+
+def test_an_o_of_another_program_is_nobodys_option():
+    args = ["user=nobody", "argv=/bin/x", "-o", "y"]
+    found = pillar(live(applied={}, master={"x/unix": smtpd(command="pipe", args=args)}))
+    assert found["master"]["x/unix"]["args"] == args
