@@ -214,7 +214,7 @@ def test_what_no_pillar_can_say_is_an_error():
 
 def test_an_option_without_an_equals_sign_is_named_with_its_entry():
     args = ["-o", "smtpd_client_restrictions:", "permit_sasl_authenticated,reject"]
-    with pytest.raises(ValueError, match="master.cf: submission/inet: got -o smtpd_client_restr"):
+    with pytest.raises(ValueError, match=r"master\.cf: submission/inet: got -o smtpd_client_restr"):
         pillar(live(master={"submission/inet": smtpd(args=args)}))
 
 
