@@ -3,7 +3,8 @@
 import json
 
 from support import images
-from support.host import SALT_CONFIG, Host
+from support.host import Host
+from support.places import SALT_CONFIG
 
 from . import contenders, tables
 from .contenders import FLOOR, NAMES, OURS, PLAIN, RELEASE

@@ -11,8 +11,10 @@ from pathlib import Path
 import postfix_sasl_config
 import postfix_sasl_settings
 from support import images, layers
-from support.host import SALT_CONFIG, Host, HostError
+from support.errors import HostError
+from support.host import Host
 from support.layers import FORMULA_DIRECTORIES
+from support.places import SALT_CONFIG
 
 RELEASE = "trixie"
 PACKAGES = ("postfix", "sasl2-bin", "libsasl2-modules", "ssl-cert")

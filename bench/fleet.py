@@ -5,8 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.errors import HostError
 from support.fleet import Fleet
-from support.host import HostError
 
 from . import contenders, tables
 from .contenders import FLOOR, OURS, RELEASE

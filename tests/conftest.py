@@ -8,7 +8,8 @@ import os
 
 import pytest
 from support import layers
-from support.host import Host, remove_leftovers
+from support.cgroups import remove_leftovers
+from support.host import Host
 from support.images import RELEASES
 from support.shell import pytest_addoption, pytest_exception_interact  # noqa: F401
 

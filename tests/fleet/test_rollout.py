@@ -6,8 +6,8 @@ import pytest
 from support import layers, mail
 from support.faults import free_port, take_port
 from support.fleet import Fleet
-from support.host import StateRun
 from support.layers import PASSWORD, USER
+from support.minion import StateRun
 
 NAMES = [f"minion{number:02}" for number in range(1, 21)]
 RELEASES = {"minion02": "bookworm", "minion03": "forky"}  # all others: trixie

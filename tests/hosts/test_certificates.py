@@ -6,9 +6,10 @@ import ssl
 
 import pytest
 from support import certificates, mail, wait
-from support.host import SALT_CONFIG, Host
+from support.host import Host
 from support.images import REPOSITORY
 from support.layers import PASSWORD, USER
+from support.places import SALT_CONFIG
 
 from .test_reload import Client
 

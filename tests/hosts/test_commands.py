@@ -2,8 +2,9 @@
 
 import pytest
 from support import mail
-from support.host import FORMULA, Host
+from support.host import Host
 from support.layers import PASSWORD, USER
+from support.places import FORMULA
 
 APPLY = f"{FORMULA}/bin/apply"
 

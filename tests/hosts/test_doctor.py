@@ -5,9 +5,10 @@ import re
 
 import pytest
 from support import mail
-from support.host import FORMULA, SALT_CONFIG, Host
+from support.host import Host
 from support.images import SALT_HOME
 from support.layers import PASSWORD, USER
+from support.places import FORMULA, SALT_CONFIG
 
 from .test_export import make_by_hand, make_by_the_wiki
 

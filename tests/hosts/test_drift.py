@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.host import SALT_CONFIG
+from support.places import SALT_CONFIG
 
 JOB = "postfix_sasl-drift"
 THING = f"schedule {JOB}"

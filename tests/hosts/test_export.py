@@ -5,9 +5,11 @@ import contextlib
 import pytest
 import yaml
 from support import mail
-from support.host import SALT_CONFIG, CommandFailed, Host
+from support.errors import CommandFailed
+from support.host import Host
 from support.images import SALT_HOME
 from support.layers import PASSWORD, USER
+from support.places import SALT_CONFIG
 
 CERTIFICATE, KEY = "/etc/ssl/certs/own.pem", "/etc/ssl/private/own.key"
 LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from support import certificates, layers
-from support.host import SALT_CONFIG
 from support.images import SALT_HOME
+from support.places import SALT_CONFIG
 
 # In each secret, so that one search finds any of them, also next to another.
 MARK = "hush8731"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from support import mail, wait
-from support.host import CommandFailed, Host, cgroup_root, remove_leftovers
+from support.cgroups import cgroup_root, remove_leftovers
+from support.errors import CommandFailed
+from support.host import Host
 from support.images import REPOSITORY
 
 

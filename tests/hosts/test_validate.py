@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 from support import mail, wait
-from support.host import FORMULA, Host
+from support.host import Host
 from support.images import REPOSITORY
+from support.places import FORMULA
 
 SMTPD = "inet n - n - - smtpd"
 # Postfix waits this long before it starts a daemon again that failed.

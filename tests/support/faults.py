@@ -7,9 +7,9 @@ import json
 import re
 
 from . import mail, wait
-from .host import FORMULA
 from .images import SALT_HOME
 from .layers import PASSWORD, USER
+from .places import FORMULA
 
 LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 CONFIGURATION = "cat /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/sasl/*"

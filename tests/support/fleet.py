@@ -29,8 +29,12 @@ from saltfactories.manager import FactoriesManager
 from saltfactories.plugins.event_listener import EventListener
 
 from . import images
-from .host import Host, HostError, Network, StateRun, make_room_for_hosts
+from .cgroups import make_room_for_hosts
+from .errors import HostError
+from .host import Host
 from .layers import FORMULA_DIRECTORIES
+from .minion import StateRun
+from .network import Network
 
 MASTER = "198.51.100.1"
 FIRST_HOST = 11

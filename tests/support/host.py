@@ -11,36 +11,29 @@ So nothing outlives a test run, not even one that was killed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import functools
 import itertools
-import json
 import os
 import re
-import shlex
 import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import images, preloaded
+from . import images
+from .cgroups import NAME_PREFIX, cgroup_root
+from .errors import CommandFailed, HostError
+from .minion import Minion
+from .network import Network
+from .places import ENVIRONMENT, FORMULA, PATH
 
-FORMULA = "/srv/postfix_sasl"  # where the repository appears inside a host
-SALT_CONFIG = "/srv/minion"  # where its Salt has its configuration, pillar and further states
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 BOOT_TIMEOUT = 60
 SHUTDOWN_TIMEOUT = 60
-NAME_PREFIX = "pfsasl"
-CLONE_NEWNET = 0x40000000
-INOTIFY_LIMIT, INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
 booted: list[Host] = []  # those that have not been stopped yet, the oldest first
 _numbers = itertools.count(1)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 # The keeper: makes the file system, then waits until its standard input closes and takes down
 # what does not go with its namespaces. What it makes is on a tmpfs, so nothing needs deleting.
@@ -77,111 +70,7 @@ for script in /etc/rc2.d/S*; do [ -x "$script" ] && "$script" start; done; :
 RC_STOP = 'for script in /etc/rc0.d/K*; do [ -x "$script" ] && "$script" stop; done; :'
 
 
-class HostError(RuntimeError):
-    """A host did not do what it was told; the message holds what it printed."""
-
-
-class CommandFailed(HostError):
-    """A command inside a host failed, or took too long."""
-
-    def __init__(self, host: Host, argv, why: str, stdout: str = "", stderr: str = ""):
-        self.stdout, self.stderr = stdout, stderr
-        text = f"{host.release}: {shlex.join(argv)}: {why}"
-        for name, output in (("stdout", stdout), ("stderr", stderr)):
-            if output:
-                text += f"\n--- {name}\n{output.rstrip()}"
-        super().__init__(text)
-
-
-@dataclass(frozen=True)
-class StateRun:
-    """What one state run did."""
-
-    retcode: int
-    raw: dict | list
-    stderr: str = field(default="", repr=False)
-
-    @property
-    def states(self) -> list[dict]:
-        """Each state's return in the order they ran; empty if the run could not start."""
-        if not isinstance(self.raw, dict):
-            return []
-        states = [state for state in self.raw.values() if isinstance(state, dict)]
-        return sorted(states, key=lambda state: state.get("__run_num__", 0))
-
-    @property
-    def succeeded(self) -> bool:
-        return (
-            self.retcode == 0
-            and bool(self.states)
-            and all(state.get("result") is not False for state in self.states)
-        )
-
-    @property
-    def changes(self) -> dict:
-        """The changes of all states in one dictionary."""
-        merged: dict = {}
-        for state in self.states:
-            for thing, change in (state.get("changes") or {}).items():
-                merged[thing] = change
-        return merged
-
-    @property
-    def comments(self) -> list[str]:
-        return [_text(state.get("comment")) for state in self.states if state.get("comment")]
-
-    @property
-    def failures(self) -> list[str]:
-        """What went wrong, one text per failed state, or why nothing ran at all."""
-        if not isinstance(self.raw, dict):
-            return [_text(self.raw)]
-        return [_text(state.get("comment")) for state in self.states if state["result"] is False]
-
-    def __repr__(self) -> str:
-        lines = [f"retcode {self.retcode}"]
-        lines += [f"{s.get('__id__')}: {s['result']} {_text(s['comment'])}" for s in self.states]
-        lines += self.failures if not self.states else []
-        return "\n".join([*lines, self.stderr[-4000:]])
-
-
-def _text(comment) -> str:
-    return "\n".join(map(str, comment)) if isinstance(comment, list) else str(comment)
-
-
-class Network:
-    """A network namespace that exists as long as the process `pid`."""
-
-    def __init__(self, pid: int):
-        self.pid = pid
-
-    @contextlib.contextmanager
-    def network(self):
-        """Put the calling thread into this network: its new sockets are there, not here."""
-        with open("/proc/thread-self/ns/net") as ours, open(self._namespace()) as theirs:
-            _setns(theirs.fileno())
-            try:
-                yield self
-            finally:
-                _setns(ours.fileno())
-
-    def ip(self, *argv: str) -> str:
-        """Run the command `ip` in this network and return what it prints."""
-        command = ["nsenter", f"--net={self._namespace()}", "ip", *argv]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-        if done.returncode:
-            raise HostError(f"{shlex.join(command)}: {done.stderr.strip()}")
-        return done.stdout
-
-    def _namespace(self) -> str:
-        return f"/proc/{self.pid}/ns/net"
-
-
-def _setns(descriptor: int) -> None:
-    if _libc.setns(descriptor, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns failed")
-
-
-class Host(Network):
+class Host(Network, Minion):
     """A Debian host. Make one with `Host.boot`; use it as a context manager, or call `stop`."""
 
     def __init__(self, release: str, systemd: bool = True, layers=()):
@@ -468,76 +357,6 @@ class Host(Network):
             side.ip("link", "set", "eth0", "up")
         return other
 
-    # -- salt -----------------------------------------------------------------------------------
-
-    def salt(self, function, *args, pillar=None, timeout=300, typed=False, **kwargs):
-        """Call a Salt function by `salt-call --local`, and return its data.
-
-        `typed` is for tests that look at the process, or do something to it: it is one started as
-        people do, and not a fork of one that has Salt imported.
-        """
-        done = self._salt_call(function, args, kwargs, pillar, timeout, typed)
-        data = _salt_data(done.stdout)
-        if done.returncode and data is None:
-            raise CommandFailed(self, [function], "salt-call failed", done.stdout, done.stderr)
-        return data
-
-    def apply(
-        self, pillar=None, test=False, sls="postfix_sasl", timeout=300, typed=False, **kwargs
-    ) -> StateRun:
-        """Apply states; `pillar` is what the minion's pillar shall hold under `postfix_sasl`.
-
-        `typed` is as for `salt`.
-        """
-        if test:
-            kwargs["test"] = True
-        done = self._salt_call("state.apply", [sls], kwargs, pillar, timeout, typed)
-        data = _salt_data(done.stdout)
-        raw = data if isinstance(data, (dict, list)) else [data or done.stdout]
-        return StateRun(done.returncode, raw, done.stderr)
-
-    def set_pillar(self, pillar: dict | None) -> None:
-        """Give the minion this pillar under `postfix_sasl`; readable to root only."""
-        tree = {"postfix_sasl": pillar} if pillar is not None else {}
-        self.write(f"{SALT_CONFIG}/pillar/test.sls", f"#!json\n{json.dumps(tree)}\n", mode=0o600)
-        self.write(f"{SALT_CONFIG}/pillar/top.sls", '{"base": {"*": ["test"]}}\n')
-
-    def _salt_call(self, function, args, kwargs, pillar, timeout, typed):
-        config = {
-            "id": self.name,
-            "file_client": "local",
-            "file_roots": {"base": [FORMULA, f"{SALT_CONFIG}/states"]},
-            "file_ignore_regex": [r"(^|/)\.git($|/)"],
-            "pillar_roots": {"base": [f"{SALT_CONFIG}/pillar"]},
-        }
-        self.write(f"{SALT_CONFIG}/minion", json.dumps(config))
-        self.path(f"{SALT_CONFIG}/states").mkdir(exist_ok=True)
-        self.set_pillar(pillar)
-        words = [*args, *(f"{name}={json.dumps(value)}" for name, value in kwargs.items())]
-        command = [
-            f"{images.SALT_HOME}/bin/salt-call",
-            f"--config-dir={SALT_CONFIG}",
-            "--local",
-            "--out=json",
-            "--no-color",
-            "--retcode-passthrough",
-            function,
-            *map(str, words),
-        ]
-        if typed:
-            return self.run(*command, check=False, timeout=timeout)
-        where = (self.release, self._leader, self._group_of_init())
-        start = functools.partial(preloaded.Call, *where, command, ENVIRONMENT)
-        return self._run(start, command, check=False, input=None, timeout=timeout)
-
-
-def _salt_data(stdout: str):
-    """Return what salt-call printed, without the name of the minion around it."""
-    try:
-        return json.loads(stdout)["local"]
-    except (ValueError, KeyError, TypeError):
-        return None
-
 
 def _content(file) -> str:
     file.seek(0)
@@ -559,44 +378,3 @@ def _wait(process: subprocess.Popen, timeout: float) -> bool:
         if process.poll() is None:
             process.kill()
             process.wait(10)
-
-
-def cgroup_root() -> Path:
-    """Return where this machine has its unified control groups."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, where, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return Path(where)
-    raise HostError("this machine has no unified control groups (cgroup2)")
-
-
-def make_room_for_hosts() -> None:
-    """Let root watch more files until the machine is restarted: each systemd takes some of it.
-
-    Linux allows 128 inotify instances by itself, which is what some 20 hosts need; one more does
-    not start, without a word.
-    """
-    if int(INOTIFY_LIMIT.read_text()) < INOTIFY_INSTANCES:
-        INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
-
-
-def remove_leftovers() -> list[str]:
-    """Remove what hosts of test runs that are dead may have left, and return their names."""
-    removed = []
-    for group in cgroup_root().glob(f"{NAME_PREFIX}-*-*"):
-        pid = group.name.split("-")[1]
-        if Path(f"/proc/{pid}").exists():
-            continue
-        with contextlib.suppress(OSError):
-            (group / "cgroup.kill").write_text("1")
-        for _ in range(100):
-            for directory in sorted(group.rglob("*/"), reverse=True):
-                with contextlib.suppress(OSError):
-                    directory.rmdir()
-            with contextlib.suppress(OSError):
-                group.rmdir()
-            if not group.exists():
-                removed.append(group.name)
-                break
-            time.sleep(0.05)
-    return removed

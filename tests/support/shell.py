@@ -5,6 +5,7 @@ import subprocess
 
 from . import host
 from .images import SALT_HOME
+from .places import FORMULA, PATH, SALT_CONFIG
 
 
 def pytest_addoption(parser):
@@ -24,7 +25,7 @@ def pytest_exception_interact(node, report):
     print(f"\n{node.nodeid} failed:\n{report.longreprtext}\n")
     for number, one in enumerate(hosts, start=1):
         print(f"Debian {one.release}, host {number} of {len(hosts)}; go on with exit.")
-        open_shell(one, f"{host.SALT_CONFIG}/minion")
+        open_shell(one, f"{SALT_CONFIG}/minion")
     capture.resume()
 
 
@@ -39,7 +40,7 @@ def open_shell(one, minion_config):
         f"sudo nsenter --net=/proc/{one.pid}/ns/net swaks --server 127.0.0.1:587 ...",
         flush=True,
     )
-    path = f"{host.PATH}:{SALT_HOME}/bin:{host.FORMULA}/bin"
+    path = f"{PATH}:{SALT_HOME}/bin:{FORMULA}/bin"
     return enter(one, "bash", PATH=path, SALT_MINION_CONFIG=minion_config)
 
 

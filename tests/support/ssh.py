@@ -12,9 +12,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from .errors import HostError
 from .fleet import FleetRun, Site
-from .host import HostError, StateRun
 from .layers import with_sshd
+from .minion import StateRun
 
 TIMEOUT = 300
 

@@ -10,9 +10,10 @@ import re
 import shutil
 
 from . import pages
-from .host import PATH, Host
+from .host import Host
 from .images import REPOSITORY, SALT_HOME
 from .layers import FORMULA_DIRECTORIES
+from .places import PATH
 from .wait import until
 
 CLONE = "/srv/formulas/postfix_sasl"  # where the pages have the repository
