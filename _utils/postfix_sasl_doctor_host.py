@@ -260,9 +260,8 @@ class Host:
 
     def mail_log(self):
         """What to type to see the end of the mail log."""
-        if postfix_sasl_daemons.has_systemd():
-            return "journalctl -n 30 SYSLOG_FACILITY=2"
-        return "tail -n 30 /var/log/mail.log"
+        files = postfix_sasl_maillog.files()
+        return f"tail -n 30 {files[0]}" if files else "journalctl -n 30 SYSLOG_FACILITY=2"
 
 
 def control(action, service):

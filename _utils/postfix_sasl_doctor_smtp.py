@@ -6,6 +6,7 @@ import time
 
 import postfix_sasl_daemons
 import postfix_sasl_doctor_host as doctor_host
+import postfix_sasl_maillog
 import postfix_sasl_probe
 import postfix_sasl_services
 import postfix_sasl_verify
@@ -139,10 +140,11 @@ def log(seen):
         return Finding(True, "no SASL errors in the last hour")
     are = "1 SASL error" if len(lines) == 1 else f"{len(lines)} SASL errors"
     text = f"{are} in the last hour, the last one: {lines[-1].strip()}"
-    if postfix_sasl_daemons.has_systemd():
-        command = "journalctl SYSLOG_FACILITY=2 --since=-1h | grep -i sasl"
+    files = postfix_sasl_maillog.files()
+    if files:
+        command = f"grep -i sasl {files[0]}"
     else:
-        command = "grep -i sasl /var/log/mail.log"
+        command = "journalctl SYSLOG_FACILITY=2 --since=-1h | grep -i sasl"
     return Finding(True, text, command)
 
 

@@ -14,9 +14,8 @@ import socket
 import syslog
 
 import postfix_sasl_absent
-import postfix_sasl_config
 import postfix_sasl_daemons
-import postfix_sasl_maincf
+import postfix_sasl_maillog
 import postfix_sasl_sasl
 import postfix_sasl_stock
 import postfix_sasl_things
@@ -142,8 +141,7 @@ def _maillog_file(settings):
     declared = settings["main"]
     if "maillog_file" in declared or settings["purge"] == "remove":
         return declared.get("maillog_file") or ""
-    text = postfix_sasl_config.read_or_empty(postfix_sasl_config.MAIN_CF)
-    return postfix_sasl_maincf.MainCf.parse(text).as_dict().get("maillog_file", "")
+    return postfix_sasl_maillog.own_file()
 
 
 def _has_syslog():

@@ -7,7 +7,10 @@ import re
 import time
 
 import postfix_sasl_daemons
+import postfix_sasl_maincf
+import postfix_sasl_textfile
 
+_MAIN_CF = "/etc/postfix/main.cf"
 _FILES = ("/var/log/mail.log", "/var/log/syslog")
 _TELLING = ("warning:", "fatal:", "error:", "panic:")
 _THROTTLED = " -- throttling"
@@ -20,6 +23,25 @@ _CLASSIC = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d")
 _NO_TROUBLE = "/.postfix_sasl-journal/"  # postfix check takes our links for writable files
 
 
+def own_file():
+    """Return the file that Postfix writes its log to, and nobody else; an empty text for none.
+
+    See maillog_file in postconf(5): with it neither the journal nor a syslog daemon is told.
+    """
+    if not os.path.exists(_MAIN_CF):
+        return ""
+    main = postfix_sasl_maincf.MainCf.parse(postfix_sasl_textfile.read(_MAIN_CF))
+    return main.as_dict().get("maillog_file", "")
+
+
+def files():
+    """Return the files in which the mail log may be, the likeliest first; none for the journal."""
+    own = own_file()
+    if os.path.isfile(own):
+        return (own,)
+    return () if postfix_sasl_daemons.has_systemd() else _FILES
+
+
 class MailLog:
     """The mail log from the moment this object is made.
 
@@ -28,8 +50,8 @@ class MailLog:
     """
 
     def __init__(self, seconds=30):
-        self.since, self.seconds = time.time(), seconds
-        self.sizes = {path: os.path.getsize(path) for path in _FILES if os.path.exists(path)}
+        self.since, self.seconds, self.files = time.time(), seconds, files()
+        self.sizes = {path: os.path.getsize(path) for path in self.files if os.path.exists(path)}
 
     def troubles(self, most=8):
         """Return the last lines that tell of trouble, oldest first, at most so many."""
@@ -44,7 +66,7 @@ class MailLog:
         return any(_THROTTLED in line for line in self._lines_before())
 
     def _lines(self):
-        if postfix_sasl_daemons.has_systemd():
+        if not self.files:
             return _journal(f"--since=@{self.since:.3f}", seconds=self.seconds)
         for path, size in self.sizes.items():
             with open(path, encoding="utf-8", errors="replace") as log:
@@ -53,7 +75,7 @@ class MailLog:
         return []
 
     def _lines_before(self):
-        if postfix_sasl_daemons.has_systemd():
+        if not self.files:
             since, until = self.since - _THROTTLE_SECONDS, self.since
             period = (f"--since=@{since:.3f}", f"--until=@{until:.3f}")
             return _journal(*period, seconds=self.seconds)
@@ -71,9 +93,10 @@ def recent(seconds, most=3000):
     Nothing is returned where neither can be had.
     """
     since = time.time() - seconds
-    if postfix_sasl_daemons.has_systemd():
+    places = files()
+    if not places:
         return _journal(f"--since=@{since:.0f}", f"-n{most}", seconds=_RECENT_SECONDS)
-    for path in _FILES:
+    for path in places:
         try:
             with open(path, encoding="utf-8", errors="replace") as log:
                 log.seek(max(0, os.path.getsize(path) - _RECENT_BYTES))

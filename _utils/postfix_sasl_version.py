@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "91c6caf9a19242e3"
+VERSION = "0d20f017ca3ff7b3"

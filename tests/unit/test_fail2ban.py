@@ -2,9 +2,9 @@
 
 import socket
 
-import postfix_sasl_config
 import postfix_sasl_daemons
 import postfix_sasl_fail2ban
+import postfix_sasl_maillog
 import pytest
 from postfix_sasl_fail2ban import NoMailLog, jail_text, mail_log
 from postfix_sasl_settings import check
@@ -24,7 +24,7 @@ def place(monkeypatch, tmp_path):
         if syslog:
             sockets.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
             sockets[-1].bind(path)
-        monkeypatch.setattr(postfix_sasl_config, "MAIN_CF", str(tmp_path / "main.cf"))
+        monkeypatch.setattr(postfix_sasl_maillog, "_MAIN_CF", str(tmp_path / "main.cf"))
         monkeypatch.setattr(postfix_sasl_fail2ban, "_SYSLOG_SOCKET", path)
         monkeypatch.setattr(postfix_sasl_daemons, "has_systemd", lambda: systemd)
 

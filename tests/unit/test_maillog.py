@@ -42,3 +42,19 @@ def test_a_journal_that_does_not_answer_tells_nothing_and_stops_nobody(
     monkeypatch.setattr(maillog.postfix_sasl_daemons, "has_systemd", lambda: True)
     log = maillog.MailLog(seconds=0.3)
     assert (log.troubles(), log.throttled_before()) == ([], False)
+
+
+@pytest.mark.parametrize("systemd", [True, False])
+def test_what_postfix_writes_itself_is_read_where_it_is(systemd, tmp_path, monkeypatch):
+    own = tmp_path / "postfix.log"
+    (tmp_path / "main.cf").write_text(f"maillog_file = {own}\n")
+    monkeypatch.setattr(maillog, "_MAIN_CF", str(tmp_path / "main.cf"))
+    monkeypatch.setattr(maillog.postfix_sasl_daemons, "has_systemd", lambda: systemd)
+    assert maillog.files() == (() if systemd else maillog._FILES), "it is not there yet"
+    line = f"{datetime.datetime.now():%b %e %H:%M:%S} mail postfix/smtpd[1]: warning: "
+    own.write_text(f"{line}before\n")
+    log = maillog.MailLog()
+    with own.open("a") as more:
+        more.write(f"{line}since\n")
+    assert log.troubles() == [f"{line}since"]
+    assert maillog.recent(60) == [f"{line}before", f"{line}since"]
