@@ -18,6 +18,7 @@ import postfix_sasl_parts
 import postfix_sasl_probe
 import postfix_sasl_schedule
 import postfix_sasl_settings
+import postfix_sasl_show
 import postfix_sasl_status
 import postfix_sasl_watched
 import salt.pillar
@@ -39,7 +40,7 @@ def __virtual__():
 
 
 def __init__(opts):
-    """Have salt-call print what the doctor says by its own outputter, once that is synced.
+    """Have salt-call print reports for people by their own outputter, once that is synced.
 
     For a job of a master it is the master that prints, which may not have it and would complain;
     ``--out=postfix_sasl_doctor`` asks for it there.
@@ -47,7 +48,7 @@ def __init__(opts):
     global __outputter__
     path = os.path.join(opts.get("extension_modules", ""), "output", "postfix_sasl_doctor.py")
     if opts.get("__cli") == "salt-call" and os.path.exists(path):
-        __outputter__ = {"doctor": "postfix_sasl_doctor"}
+        __outputter__ = dict.fromkeys(("doctor", "show"), "postfix_sasl_doctor")
 
 
 def probe(host="localhost", port=None, tls=None, timeout=10):
@@ -218,6 +219,53 @@ def remove_(settings=PILLAR, test=False, saltenv="base"):
         return _done(postfix_sasl_clean.removal(checked, _host(saltenv)), test)
 
 
+def show(name=None, settings=PILLAR, saltenv="base"):
+    """
+    Show what the formula wants of this host, and where each value comes from; change nothing.
+
+    name
+        A parameter (``smtpd_tls_security_level``), a service entry (``submission/inet``), a path,
+        or another name in the answer, to see that alone and in full; or a key of the pillar
+        (``tls:profile``), to see what depends on it; everything without it.
+    settings
+        The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
+        renders to it. Without it this host's pillar, as it is now.
+    saltenv
+        Where to find the template.
+
+    Returns ``{"release", "postfix", "main.cf": {parameter: one}, "master.cf": {service/type:
+    {"entry": one, "fields": {name: one}, "options": {name: one}}}, "files": {path: one}, ...,
+    "report": text}``. What ``one`` stands for has
+
+    ``value``
+        What it should be; None for what should not be there. Secrets are ``(hidden)``.
+    ``origin``
+        ``pillar``: the value of a key that the pillar gives; ``default``: of a key that it does
+        not give, or the formula's own, which no key but ``main`` or ``master`` changes;
+        ``release``: this Debian has it so; ``derived``: from one or more keys; ``host``: main.cf
+        or master.cf has it, and nothing asks for another.
+    ``keys``
+        The keys it depends on, ``[{"key", "value", "given"}]``, those that the pillar gives first.
+    ``why``
+        The same in one line.
+
+    Entries and parameters that stay as they are depend on the host; where there is no Postfix
+    yet, on what Debian's package brings. Raises CommandExecutionError.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt mail postfix_sasl.show
+        salt mail postfix_sasl.show smtpd_tls_mandatory_protocols
+        salt mail postfix_sasl.show settings='{"tls": {"mode": "encrypt"}}' --out=json
+    """
+    pillar = _pillar_now(settings, saltenv)
+    _valid(pillar)
+    with _errors("show"):
+        return postfix_sasl_show.show(pillar, _host(saltenv), name)
+
+
 def drift(settings=PILLAR, saltenv="base", watched=False):
     """
     Say how this host differs from what its pillar, as it is now, asks for; change nothing.
@@ -386,9 +434,14 @@ def _differences(checked, saltenv):
 
 def _checked_now(settings, saltenv):
     """Return the checked settings, of a template those of the pillar that a state run would get."""
+    return _valid(_pillar_now(settings, saltenv))
+
+
+def _pillar_now(settings, saltenv):
+    """Return *settings*, of a template what it makes of the pillar that a state run would get."""
     if isinstance(settings, str):
-        settings = _rendered(settings, saltenv, {"pillar": _pillar_as_it_is_now(saltenv)})
-    return _valid(settings)
+        return _rendered(settings, saltenv, {"pillar": _pillar_as_it_is_now(saltenv)})
+    return settings
 
 
 def _host(saltenv):

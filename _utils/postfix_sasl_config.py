@@ -164,6 +164,18 @@ class Configuration:
         relay = postfix_sasl_relay.files(self.settings)
         return [*files, *(relay or postfix_sasl_relay.removal(text))]
 
+    def desired(self):
+        """Return parameters, entries, files and service as the settings ask for.
+
+        None for what should not be there. An entry has all its fields, those that stay as
+        master.cf has them included.
+        """
+        return {
+            **self._asked(),
+            **{name: what for file in self.files for name, what in file.desired().items()},
+            **self.running.desired(),
+        }
+
     def has_older_certificate(self):
         """Return whether an smtpd(8) still runs that was started before its certificate came."""
         changed = postfix_sasl_keypair.changed(self.main)
@@ -190,13 +202,16 @@ class Configuration:
         return changes
 
     def _changes_from_nothing(self):
-        new = {
-            **self.wanted_main,
-            **{key: self.final_entries.get(key) for key in self.wanted_entries},
-        }
         return {
-            name: {"old": None, "new": value} for name, value in new.items() if value is not None
+            name: {"old": None, "new": value}
+            for name, value in self._asked().items()
+            if value is not None
         }
+
+    def _asked(self):
+        """Return ``{parameter: value, service/type: fields}``, None for what is not to be there."""
+        entries = {key: self.final_entries.get(key) for key in self.wanted_entries}
+        return {**self.wanted_main, **entries}
 
     def check(self):
         """Refuse what Postfix would accept and then die of; note what is less than that.

@@ -319,6 +319,11 @@ class Running:
 
     def __init__(self, daemon, fresh=False):
         self.daemon, self.fresh = daemon, fresh
+        self.name = f"service {daemon.name}"
+
+    def desired(self):
+        """Return that it runs, now and after a reboot."""
+        return {self.name: {"running": True, "enabled": True}}
 
     def changes(self):
         """Return whether it runs and is enabled, where one of them is not so."""
@@ -327,7 +332,7 @@ class Running:
         if not missing:
             return {}
         return {
-            f"service {self.daemon.name}": {
+            self.name: {
                 "old": dict.fromkeys(missing, False),
                 "new": dict.fromkeys(missing, True),
             }
@@ -355,14 +360,24 @@ class Service:
         self.running = Running(daemon, fresh)
         self.pending = Pending(daemon.name)
 
+    def desired(self):
+        """Return what its files should be, and that it runs."""
+        return {
+            name: wanted
+            for thing in (*self.files, self.running)
+            for name, wanted in thing.desired().items()
+        }
+
     def changes(self):
         """Return the changes of its files and of it running."""
         changes = {}
         for thing in (*self.files, self.running):
             changes.update(thing.changes())
         if self.pending and not changes:
-            name = f"service {self.daemon.name}"
-            changes[name] = {"old": {"uses its files": False}, "new": {"uses its files": True}}
+            changes[self.running.name] = {
+                "old": {"uses its files": False},
+                "new": {"uses its files": True},
+            }
         return changes
 
     def apply(self):

@@ -97,6 +97,10 @@ class Dovecot:
         self.running = postfix_sasl_daemons.Running(self.daemon, fresh)
         self.pending = _pending()
 
+    def desired(self):
+        """Return what the file should be, and that Dovecot runs."""
+        return {**self.snippet.desired(), **self.running.desired()}
+
     def changes(self):
         """Return the changes of the file and of Dovecot running with it."""
         changes = {**self.snippet.changes(), **self.running.changes()}

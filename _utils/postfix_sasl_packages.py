@@ -7,6 +7,7 @@ import time
 
 _DPKG = "/var/lib/dpkg"
 _LOCK_SECONDS = 60
+_INSTALLED_STATE = "installed"
 # A package that is on hold counts; one that is unpacked and not configured does not.
 _INSTALLED = re.compile(
     r"^Package: (?P<name>\S+)\n(?:.+\n)*?Status: \S+ ok installed$", re.MULTILINE
@@ -27,9 +28,16 @@ class Packages:
     def __init__(self, names, salt, before_installing):
         self.names, self.salt, self.before_installing = names, salt, before_installing
 
+    def desired(self):
+        """Return the packages."""
+        return {_thing(name): _INSTALLED_STATE for name in self.names}
+
     def changes(self):
         """Return the packages that are missing."""
-        return {f"package {name}": {"old": None, "new": "installed"} for name in self._missing()}
+        desired = self.desired()
+        return {
+            _thing(name): {"old": None, "new": desired[_thing(name)]} for name in self._missing()
+        }
 
     def apply(self):
         """Install what is missing; raise RuntimeError with what apt said where that fails."""
@@ -56,6 +64,10 @@ class Packages:
         if present is None:
             present = self.salt["pkg.list_pkgs"]()
         return [name for name in self.names if name not in present]
+
+
+def _thing(name):
+    return f"package {name}"
 
 
 def installed(directory=_DPKG):

@@ -78,6 +78,15 @@ class Part:
     def __init__(self, things, afterwards=None, remarks=()):
         self.things, self.afterwards, self.remarks = things, afterwards, remarks
 
+    def desired(self):
+        """Return ``{name: what it should be}`` of every thing there should be."""
+        return {
+            name: wanted
+            for thing in self.things
+            if hasattr(thing, "desired")
+            for name, wanted in thing.desired().items()
+        }
+
     def changes(self):
         """Return the changes of every thing, as one dictionary."""
         return {name: change for _thing, changes in self._due() for name, change in changes.items()}

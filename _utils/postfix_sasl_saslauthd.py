@@ -150,6 +150,10 @@ class PostfixInGroup:
         self.membership = postfix_sasl_things.Membership("postfix", GROUP, salt)
         self.postfix = postfix_sasl_daemons.Postfix(salt)
 
+    def desired(self):
+        """Return the member the group should have."""
+        return self.membership.desired()
+
     def changes(self):
         """Return the group's members before and after, or that Postfix has to look again."""
         changes = self.membership.changes()

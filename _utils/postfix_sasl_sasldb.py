@@ -98,6 +98,16 @@ class Users:
         self._realm = realm
         self.notes = []
 
+    def desired(self):
+        """Return the users with their passwords, None for no such user; owner and mode."""
+        users = {
+            f"sasl user {label}": postfix_sasl_things.Secret(password)
+            if password is not None
+            else None
+            for label, password in self.wanted.items()
+        }
+        return {**users, self.path: self._owned()} if self._owned() else users
+
     def changes(self):
         """Return who differs, with passwords hidden, and owner and mode where they do."""
         have, wanted = read(self.path), self._wanted()
@@ -147,12 +157,14 @@ class Users:
         if self.wanted and others and self.purge == "report":
             self.notes = [f"users of {self.path} that the pillar does not name: {_few(others)}"]
 
-    def _attributes(self):
+    def _owned(self):
         if self.path == SASLAUTHD_DATABASE:
             return {}  # Debian's file, read by root
-        new = {"user": "root", "group": postfix_sasl_saslauthd.GROUP, "mode": f"{_MODE:04o}"}
+        return {"user": "root", "group": postfix_sasl_saslauthd.GROUP, "mode": f"{_MODE:04o}"}
+
+    def _attributes(self):
         old = postfix_sasl_owner.attributes(self.path)
-        return postfix_sasl_things.difference(self.path, old, new)
+        return postfix_sasl_things.difference(self.path, old, self._owned())
 
     def _names(self, wanted):
         keys = [key for key, (_label, password) in wanted.items() if password is not None]

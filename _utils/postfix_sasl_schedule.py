@@ -65,6 +65,10 @@ class Job:
         self.path = saved_path(host.opts)
         self.notes = []
 
+    def desired(self):
+        """Return the job, None for no job."""
+        return {THING: self.wanted}
+
     def changes(self):
         """Return the fields of the job that differ."""
         old = saved(self.path)

@@ -86,11 +86,12 @@ def _port_of(name):
 
 def clash(key, other):
     """Return whether two entries want the same port, of the same address or one of them of all."""
-    if has_same_place(key, other):
+    first, second = place(key), place(other)
+    if first == second:
         return True
-    if not (endpoint(key) and endpoint(other)) or endpoint(key)[1] != endpoint(other)[1]:
+    if isinstance(first, str) or isinstance(second, str):
         return False
-    return endpoint(key)[1] is not None and "" in (_address(key), _address(other))
+    return first[1] == second[1] and "" in (first[0], second[0])
 
 
 def is_smtpd(fields):
@@ -214,9 +215,12 @@ def on_port(port, keys):
 
 
 def _address(key):
-    """Return the address of an inet entry, "" for all; of localhost master(8) takes this one."""
-    host = endpoint(key)[0].lower()
-    return "127.0.0.1" if host == "localhost" else host
+    return _number(endpoint(key)[0])
+
+
+def _number(host):
+    """Return the address *host*, "" for all; of localhost master(8) takes this one."""
+    return "127.0.0.1" if host.lower() == "localhost" else host.lower()
 
 
 def has_same_place(key, other):
@@ -229,7 +233,7 @@ def place(key):
     host_and_port = endpoint(key)
     if host_and_port is None or host_and_port[1] is None:
         return key
-    return _address(key), host_and_port[1]
+    return _number(host_and_port[0]), host_and_port[1]
 
 
 def _usual_name(port):

@@ -34,7 +34,26 @@ def check(pillar):
     Raises BadPillar that names each wrong key in full, what it got and what it takes.
     """
     problems = []
-    given = _flatten({} if pillar is None else pillar, "", problems)
+    return check_flat(_flatten({} if pillar is None else pillar, "", problems), problems)
+
+
+def given(pillar):
+    """Return ``{key: value}`` of the keys that *pillar*, which is valid, gives a value."""
+    flat = _flatten({} if pillar is None else pillar, "", [])
+    return {
+        key: value for key, value in flat.items() if value is not None or key in NULL_IS_A_VALUE
+    }
+
+
+def check_flat(given, problems=()):
+    """Return the settings that *given* keys ask for, as ``check`` does.
+
+    given
+        ``{"tls:mode": "may", ...}``, only keys of the table.
+    problems
+        Lines for what is wrong besides.
+    """
+    problems = list(problems)
     settings = {key: copy.deepcopy(option.default) for key, option in OPTIONS.items()}
     for key, value in given.items():
         if value is None and key not in NULL_IS_A_VALUE:

@@ -10,6 +10,9 @@ preseed and without a terminal gets. With "No configuration" there is no main.cf
 Measured with 3.7.11-0+deb12u1, 3.10.13-0+deb13u1 and 3.11.7-1.
 """
 
+import contextlib
+import contextvars
+
 RELEASES = ("bookworm", "trixie", "forky")
 
 # --- main.cf -----------------------------------------------------------------------------------
@@ -220,8 +223,23 @@ def main_before(names, main, release):
     return before
 
 
+_assumed = contextvars.ContextVar("release", default=None)
+
+
+@contextlib.contextmanager
+def assumed(name):
+    """Have ``release`` return *name*, to see what another release would make of the settings."""
+    token = _assumed.set(name)
+    try:
+        yield
+    finally:
+        _assumed.reset(token)
+
+
 def release(os_release="/etc/os-release"):
     """Return this host's Debian release, the newest known one where it is something else."""
+    if _assumed.get():
+        return _assumed.get()
     try:
         with open(os_release, encoding="utf-8") as lines:
             for line in lines:

@@ -1,7 +1,8 @@
 """Things a host should have: each says what it would change and changes it.
 
-Every thing has ``changes()``, which reads the host and returns ``{name: {"old", "new"}}`` (empty
-where nothing is due), and ``apply()``, which makes it so. ``changes()`` touches nothing.
+Every thing has ``desired()``, which returns ``{name: what it should be}`` without a look at what
+is there, ``changes()``, which reads the host and returns ``{name: {"old", "new"}}`` (empty where
+nothing is due), and ``apply()``, which makes it so. Only ``apply()`` touches anything.
 """
 
 import grp
@@ -12,6 +13,10 @@ import postfix_sasl_statoverride
 import postfix_sasl_textfile
 
 HIDDEN = "(hidden)"
+
+
+class Secret(str):
+    """A text that is compared and written, and never shown."""
 
 
 class File:
@@ -29,13 +34,18 @@ class File:
         self.path, self.text, self.secret = path, text, secret
         self.user, self.group, self.mode = user, group, mode
 
+    def desired(self):
+        """Return owner, group, mode and text; None instead of them for no file."""
+        if self.text is None:
+            return {self.path: None}
+        new = _attributes(self.user, self.group, self.mode)
+        return {self.path: {**new, "text": Secret(self.text) if self.secret else self.text}}
+
     def changes(self):
         """Return what differs: text, owner, group and mode, each only where it does."""
-        old = postfix_sasl_owner.attributes(self.path)
-        if self.text is None:
+        old, new = postfix_sasl_owner.attributes(self.path), self.desired()[self.path]
+        if new is None:
             return {} if old is None else {self.path: {"old": "present", "new": None}}
-        new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
-        new["text"] = self.text
         if old is not None:
             old["text"] = postfix_sasl_textfile.read(self.path)
         return difference(self.path, old, new, self._shown)
@@ -68,10 +78,14 @@ class Directory:
     def __init__(self, path, user="root", group="root", mode=0o755):
         self.path, self.user, self.group, self.mode = path, user, group, mode
 
+    def desired(self):
+        """Return owner, group and mode."""
+        return {self.path: _attributes(self.user, self.group, self.mode)}
+
     def changes(self):
         """Return what differs, owner, group and mode each only where it does."""
-        new = {"user": self.user, "group": self.group, "mode": f"{self.mode:04o}"}
-        return difference(self.path, postfix_sasl_owner.attributes(self.path), new)
+        old = postfix_sasl_owner.attributes(self.path)
+        return difference(self.path, old, self.desired()[self.path])
 
     def apply(self):
         """Make the directory, closed until its owner is right."""
@@ -87,12 +101,16 @@ class StatOverride:
 
     def __init__(self, path, user, group, mode):
         self.path = path
-        self.wanted = {"user": user, "group": group, "mode": f"{mode:04o}"}
+        self.wanted = _attributes(user, group, mode)
+
+    def desired(self):
+        """Return owner, group and mode that should be registered."""
+        return {f"dpkg-statoverride {self.path}": self.wanted}
 
     def changes(self):
         """Return the registered owner, group and mode where they differ."""
-        old = postfix_sasl_statoverride.registered(self.path)
-        return difference(f"dpkg-statoverride {self.path}", old, self.wanted)
+        ((name, wanted),) = self.desired().items()
+        return difference(name, postfix_sasl_statoverride.registered(self.path), wanted)
 
     def apply(self):
         """Register it, in place of what is registered for the path."""
@@ -104,6 +122,10 @@ class Membership:
 
     def __init__(self, user, group, salt):
         self.user, self.group, self.salt = user, group, salt
+
+    def desired(self):
+        """Return the member the group should have, whoever else is in it."""
+        return {f"group {self.group}": {"member": self.user}}
 
     def changes(self):
         """Return the group's members before and after."""
@@ -122,6 +144,10 @@ class Membership:
                 f"user {self.user} could not be added to group {self.group}; "
                 f"try: gpasswd -a {self.user} {self.group}"
             )
+
+
+def _attributes(user, group, mode):
+    return {"user": user, "group": group, "mode": f"{mode:04o}"}
 
 
 def difference(thing, old, new, shown=lambda _name, value: value):

@@ -128,13 +128,17 @@ class Snakeoil:
     _COMMAND = "/usr/sbin/make-ssl-cert"
     paths = (SNAKEOIL_CERTIFICATE, SNAKEOIL_KEY)
 
+    def desired(self):
+        """Return the certificate and its key."""
+        return dict.fromkeys(self.paths, "self-signed")
+
     def changes(self):
         """Return the certificate or key that is missing."""
         if not os.path.exists(self._COMMAND):
             return {}
         return {
-            path: {"old": None, "new": "self-signed"}
-            for path in (SNAKEOIL_CERTIFICATE, SNAKEOIL_KEY)
+            path: {"old": None, "new": new}
+            for path, new in self.desired().items()
             if not os.path.exists(path)
         }
 
