@@ -17,7 +17,7 @@ import postfix_sasl_things
 
 _INIT_SCRIPTS = "/etc/init.d/"
 # What saslauthd keeps beside its socket, and leaves there when it is killed.
-_OF_SASLAUTHD = ("mux", "saslauthd.pid", "cache.")
+OF_SASLAUTHD = ("mux", "saslauthd.pid", "cache.")
 
 
 def ours(*patterns):
@@ -129,7 +129,7 @@ class SocketDirectory:
         """Return the directory's owner and mode if it is there and can be removed."""
         if os.path.islink(self.path) or not os.path.isdir(self.path):
             return {}
-        if not all(name.startswith(_OF_SASLAUTHD) for name in os.listdir(self.path)):
+        if not all(name.startswith(OF_SASLAUTHD) for name in os.listdir(self.path)):
             return {}
         return {self.path: {"old": postfix_sasl_owner.attributes(self.path), "new": None}}
 

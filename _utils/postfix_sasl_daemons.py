@@ -58,8 +58,12 @@ def has_systemd():
 def process_of(pid_file, program):
     """Return the process id in *pid_file* if that process runs *program*, else None."""
     try:
-        with open(pid_file, encoding="ascii") as handle:
-            pid = int(handle.readline().split()[0])
+        # Its directory may be the daemon's own, who might put a pipe there that nobody writes to.
+        handle = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            pid = int(os.read(handle, 32).split()[0])
+        finally:
+            os.close(handle)
         target = os.readlink(f"/proc/{pid}/exe")
     except (OSError, ValueError, IndexError):
         return None
@@ -148,8 +152,8 @@ class Daemon:
 
     def _links(self):
         if has_systemd():
-            return glob.glob(f"/etc/systemd/system/*.wants/{self.name}.service")
-        return glob.glob(f"/etc/rc2.d/S[0-9][0-9]{self.name}")
+            return glob.glob(f"/etc/systemd/system/*.wants/{glob.escape(self.name)}.service")
+        return glob.glob(f"/etc/rc2.d/S[0-9][0-9]{glob.escape(self.name)}")
 
     def enable(self):
         """Have it start at boot; raise DaemonError where that fails."""

@@ -58,7 +58,9 @@ def problems(key, fields, daemons, queue_directory):
         if not os.path.isdir(directory):
             found.append(f"takes a name without a / (master stops at this): no {directory}")
     command = fields["command"]
-    if daemons is not None and command not in daemons:
+    if daemons is None and "/" in command:
+        found.append(f"command: got {command!r}; takes the name of a program in daemon_directory")
+    elif daemons is not None and command not in daemons:
         near = lines.nearest(command, daemons)
         found.append(f"command: there is no {command!r} in daemon_directory{near}")
     return found + _demands(command, fields) + _words(command, fields["args"])

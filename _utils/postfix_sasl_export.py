@@ -384,8 +384,8 @@ def _pam(found):
     rules = found.live.pam.get(service)
     if rules is None or not found.put(pam__service=service):
         found.put(pam__service=service, pam__manage=False)
-    elif rules != postfix_sasl_pam.DEFAULT_RULES:
-        found.put(pam__rules=rules)
+    elif rules != postfix_sasl_pam.DEFAULT_RULES and not found.put(pam__rules=rules):
+        found.put(pam__manage=False)
 
 
 def _instance(live):

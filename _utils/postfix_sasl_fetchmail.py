@@ -3,6 +3,7 @@
 It hands its mail to Postfix's own listener for it, or to a program, see ``postfix_sasl_msmtp``.
 """
 
+import glob
 import os
 import re
 
@@ -139,7 +140,7 @@ def removal(settings, salt):
     rcfiles = [settings["fetchmail:rcfile"]]
     for starter in starters:
         rcfiles += _RCFILE.findall(postfix_sasl_textfile.read(starter))
-    rcfiles = postfix_sasl_absent.ours(*dict.fromkeys(rcfiles))
+    rcfiles = postfix_sasl_absent.ours(*map(glob.escape, dict.fromkeys(rcfiles)))
     things = []
     for starter in starters:
         name = _service_name(starter)

@@ -8,7 +8,9 @@ moment when one is new and the other old.
 """
 
 import contextlib
+import errno
 import os
+import stat
 
 import postfix_sasl_absent
 import postfix_sasl_certificate
@@ -56,8 +58,8 @@ blocks() {{
 
 # add KEY CHAIN: check a pair and add it to the new file
 add() {{
-    [ -r "$1" ] || refuse "there is no $1"
-    [ -r "$2" ] || refuse "there is no $2"
+    [ -f "$1" ] || refuse "there is no file $1"
+    [ -f "$2" ] || refuse "there is no file $2"
     {{ blocks "$1" "PRIVATE KEY" && blocks "$2" CERTIFICATE; }} > "$new.pair" \
         || refuse "$2 could not be read"
     key=$(openssl pkey -pubout -passin pass: -in "$new.pair" 2> /dev/null) \
@@ -231,7 +233,11 @@ def _acme_files(place):
 
 
 def _read(path):
-    with open(path, "rb") as file:
+    # An ACME client need not be root, and might leave a pipe there that nobody writes to.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "this is not a file", path)
         return file.read(1_000_000)
 
 

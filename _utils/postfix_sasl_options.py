@@ -6,6 +6,8 @@ writes nested pillar, with colons.
 
 from typing import Any, NamedTuple
 
+from postfix_sasl_fetchmail_types import RcFile, UserOption
+from postfix_sasl_pam_types import PamRule
 from postfix_sasl_senders import SenderLogins
 from postfix_sasl_types import (
     Bool,
@@ -53,7 +55,7 @@ _POLL_USER = Record(
         "remote": _CELL,
         "password": Text("text, in quotes if it is all digits", _CELL.pattern.pattern),
         "local": Text("the name of an account here", r"[A-Za-z0-9._@+-]+"),
-        "options": ListOf(Text("a fetchmail user option", r"[A-Za-z0-9_./ -]+")),
+        "options": ListOf(UserOption()),
     },
     required=("remote", "password", "local"),
     defaults={"options": []},
@@ -165,7 +167,7 @@ OPTIONS = {
         "the PAM service that smtpd names and saslauthd asks",
     ),
     "pam:rules": Option(
-        ListOf(Text("one line of pam.d(5)", r"[^\x00-\x08\x0a-\x1f\x7f]*"), least=1),
+        ListOf(PamRule(), least=1),
         [],
         "lines of /etc/pam.d/<service>; without them root and system accounts are refused",
     ),
@@ -227,7 +229,7 @@ OPTIONS = {
     ),
     "services:fetchmail:port": Option(Int(1, 65535), 40025, "its port"),
     "fetchmail:enabled": Option(Bool(), False, "run fetchmail as a daemon"),
-    "fetchmail:rcfile": Option(Path(), "/etc/fetchmailrc", "its configuration"),
+    "fetchmail:rcfile": Option(RcFile(), "/etc/fetchmailrc", "its configuration"),
     "fetchmail:interval": Option(Int(1, 86400), 300, "seconds from one poll to the next"),
     "fetchmail:mda": Option(
         Choice("msmtp", None), None, "a program to hand the mail to; null for services:fetchmail"

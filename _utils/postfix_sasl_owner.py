@@ -1,5 +1,6 @@
 """Who owns a path, with which mode, in names as people write them."""
 
+import errno
 import grp
 import os
 import pwd
@@ -17,6 +18,32 @@ def attributes(path):
         "group": _name(grp.getgrgid, status.st_gid),
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
     }
+
+
+def parents(path):
+    """Return the directories that decide what *path* leads to, those of links on the way included.
+
+    What is not there ends the way: it has yet to be made. Raises OSError for links in a circle.
+    """
+    found, done, names = [], "/", [name for name in path.split("/") if name][::-1]
+    for _step in range(200):
+        if not names:
+            return list(dict.fromkeys(found))
+        name = names.pop()
+        if name == "..":
+            done = os.path.dirname(done)
+            continue
+        found.append(done)
+        here = os.path.join(done, name)
+        if os.path.islink(here):
+            link = os.readlink(here)
+            done = "/" if link.startswith("/") else done
+            names += [each for each in link.split("/") if each not in ("", ".")][::-1]
+        elif os.path.isdir(here):
+            done = here
+        else:
+            return list(dict.fromkeys(found))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
 def ids(user, group):

@@ -70,6 +70,16 @@ def _thing(name):
     return f"package {name}"
 
 
+def owner_of_conffile(path):
+    """Return the package that brought the configuration file *path*, None where none did."""
+    for listing in glob.glob(f"{_DPKG}/info/*.conffiles"):
+        with open(listing, encoding="utf-8", errors="replace") as lines:
+            if any(line.split()[:1] == [path] for line in lines):
+                name = listing.rpartition("/")[2].removesuffix(".conffiles")
+                return name.partition(":")[0]
+    return None
+
+
 def installed(directory=_DPKG):
     """Return the names of all installed packages, read from dpkg's *directory*.
 

@@ -1,6 +1,7 @@
 """The PAM service that saslauthd asks."""
 
 import postfix_sasl_absent
+import postfix_sasl_packages
 import postfix_sasl_sasl
 import postfix_sasl_things
 
@@ -66,7 +67,22 @@ def files(settings):
     if not settings["pam:manage"] or settings["sasl:backend"] != "saslauthd":
         return []
     text = postfix_sasl_sasl.MANAGED + "".join(f"{rule}\n" for rule in rules(settings))
-    return [postfix_sasl_things.File(f"/etc/pam.d/{settings['pam:service']}", text)]
+    return [_ServiceFile(f"/etc/pam.d/{settings['pam:service']}", text)]
+
+
+class _ServiceFile(postfix_sasl_things.File):
+    """The file of the service; another program's own would let people in there by our rules."""
+
+    def changes(self):
+        """Return what differs; raise NotOurs for a file that a Debian package brought."""
+        changes = super().changes()
+        package = postfix_sasl_packages.owner_of_conffile(self.path) if changes else None
+        if package:
+            raise postfix_sasl_things.NotOurs(
+                f"pam:service: {self.path} belongs to the package {package}; take another name, "
+                "or set pam:manage to false"
+            )
+        return changes
 
 
 def removal():

@@ -1,6 +1,7 @@
 """What smtpd needs to have passwords checked: main.cf parameters, smtpd.conf, and paths."""
 
 import postfix_sasl_services
+import postfix_sasl_things
 
 CONFIG_DIRECTORY = "/etc/postfix/sasl"
 SPOOL = "/var/spool/postfix"
@@ -11,7 +12,7 @@ DOVECOT_PATH = "private/auth"
 # The database of passwords, as a chrooted smtpd sees it; every other one looks into the chroot.
 SASLDB_INSIDE = "/var/lib/sasldb/sasldb2"
 
-MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwritten.\n"
+MANAGED = postfix_sasl_things.MANAGED
 
 
 def parameters(settings):

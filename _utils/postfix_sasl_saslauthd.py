@@ -6,6 +6,7 @@ import re
 
 import postfix_sasl_absent
 import postfix_sasl_daemons
+import postfix_sasl_lines
 import postfix_sasl_sasl
 import postfix_sasl_services
 import postfix_sasl_textfile
@@ -140,6 +141,27 @@ class Saslauthd(postfix_sasl_daemons.Daemon):
         return super().running() and os.path.exists(self.socket)
 
 
+class SocketDirectory(postfix_sasl_things.Directory):
+    """The socket's directory, closed to everybody but root and the group: its own, nobody else's.
+
+    What else is in it, others may need.
+    """
+
+    def changes(self):
+        """Return what differs; raise NotOurs where there are other people's files in it."""
+        changes = super().changes()
+        names = os.listdir(self.path) if os.path.isdir(self.path) else []
+        others = sorted(
+            name for name in names if not name.startswith(postfix_sasl_absent.OF_SASLAUTHD)
+        )
+        if others:
+            raise postfix_sasl_things.NotOurs(
+                f"saslauthd:run_dir: {self.path} holds {postfix_sasl_lines.shown(others[0])}, "
+                "which is not saslauthd's; take a directory that is for nothing else"
+            )
+        return changes
+
+
 class PostfixInGroup:
     """The user postfix is in the group sasl, and the Postfix that runs knows it.
 
@@ -184,7 +206,7 @@ def things(settings, salt, entries):
     directory = postfix_sasl_sasl.run_directories(settings, chrooted)[1]
     name = postfix_sasl_sasl.unit_name(settings)
     return [
-        postfix_sasl_things.Directory(directory, "root", GROUP, DIRECTORY_MODE),
+        SocketDirectory(directory, "root", GROUP, DIRECTORY_MODE),
         postfix_sasl_things.StatOverride(directory, "root", GROUP, DIRECTORY_MODE),
         PostfixInGroup(salt),
         postfix_sasl_daemons.Service(

@@ -106,7 +106,8 @@ def _problem(path, wrong):
         meant = (*path[:-1], wrong.sibling) if len(path) > 1 else _meant(key, wrong.sibling)
         if meant[-1]:
             text += f"; did you mean {':'.join((ROOT, *meant))}?"
-    return _on_one_line(f"{':'.join((ROOT, *path))}: {text}")
+    names = (name if len(name) <= 80 else f"{name[:77]}..." for name in path)
+    return _on_one_line(f"{':'.join((ROOT, *names))}: {text}")
 
 
 def _meant(key, sibling):

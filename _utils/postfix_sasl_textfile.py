@@ -41,7 +41,7 @@ def read_config(path):
     return read(path)
 
 
-def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
+def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED, anew=False):
     """Replace a file's content in one step, unless it is the same already.
 
     An existing file keeps its owner, group, mode and extended attributes. A symbolic link stays,
@@ -61,6 +61,9 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
     age
         How many seconds old the file shall seem.
 
+    anew
+        True gives mode, uid and gid to a file that exists, too: nothing of the old one stays.
+
     Returns whether anything was written. Raises OSError.
     """
     target = os.path.realpath(path)
@@ -70,7 +73,10 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED):
             if stream.read() == content:
                 return False
         before = os.stat(target)
-        mode, uid, gid = before.st_mode & 0o7777, before.st_uid, before.st_gid
+        if anew:
+            before = None
+        else:
+            mode, uid, gid = before.st_mode & 0o7777, before.st_uid, before.st_gid
     except FileNotFoundError:
         before = None
     directory, name = os.path.split(target)

@@ -7,12 +7,19 @@ nothing is due), and ``apply()``, which makes it so. Only ``apply()`` touches an
 
 import grp
 import os
+import stat
 
 import postfix_sasl_owner
 import postfix_sasl_statoverride
 import postfix_sasl_textfile
 
 HIDDEN = "(hidden)"
+# One of the first lines of each file that is ours as a whole.
+MANAGED = "# Managed by the postfix_sasl formula; changes made here are overwritten.\n"
+
+
+class NotOurs(RuntimeError):
+    """What stands in the place of a thing is somebody else's; the message says what to do."""
 
 
 class Secret(str):
@@ -48,6 +55,7 @@ class File:
             return {} if old is None else {self.path: {"old": "present", "new": None}}
         if old is not None:
             old["text"] = postfix_sasl_textfile.read(self.path)
+        self._check_link(old and old["text"])
         return difference(self.path, old, new, self._shown)
 
     def _shown(self, name, value):
@@ -59,13 +67,23 @@ class File:
             os.unlink(self.path)
             return
         mode, uid, gid = self.attributes()
-        if os.path.exists(self.path):
-            # Before the text: a secret must not be in a file that others may still read.
+        if os.path.islink(self.path):
+            self.changes()  # looks again whether it may be written
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        if not postfix_sasl_textfile.write(self.path, self.text, mode, uid, gid, anew=True):
             os.chown(self.path, uid, gid)
             os.chmod(self.path, mode)
-        else:
-            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-        postfix_sasl_textfile.write(self.path, self.text, mode, uid, gid)
+
+    def _check_link(self, old):
+        """Raise NotOurs for a link to a file that is not ours: a link to anywhere is no order."""
+        if not os.path.islink(self.path):
+            return
+        first_lines = "".join((old or "").splitlines(keepends=True)[:3])
+        if old != self.text and MANAGED not in first_lines:
+            raise NotOurs(
+                f"{self.path} is a link to {os.readlink(self.path)}, which is not the formula's "
+                f"own file; remove the link: rm {self.path}"
+            )
 
     def attributes(self):
         """Return (mode, uid, gid) that the file should have; raise NoSuchOwner."""
@@ -83,12 +101,31 @@ class Directory:
         return {self.path: _attributes(self.user, self.group, self.mode)}
 
     def changes(self):
-        """Return what differs, owner, group and mode each only where it does."""
+        """Return what differs, owner, group and mode each only where it does.
+
+        Raises NotOurs where somebody else than root could have put something else in its place.
+        """
+        self._check_parents()
         old = postfix_sasl_owner.attributes(self.path)
         return difference(self.path, old, self.desired()[self.path])
 
+    def _check_parents(self):
+        """Raise NotOurs unless only root can say what *path* is, links on the way included.
+
+        Owner and mode are given to what the path leads to: whoever may rename things on the way
+        could have root's own directories opened to him.
+        """
+        for parent in postfix_sasl_owner.parents(self.path):
+            status = os.stat(parent)
+            if status.st_uid or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise NotOurs(
+                    f"{self.path}: others than root can write to {parent}, and might put a link "
+                    "there; take a directory elsewhere"
+                )
+
     def apply(self):
         """Make the directory, closed until its owner is right."""
+        self._check_parents()
         os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
         if not os.path.isdir(self.path):
             os.mkdir(self.path, mode=0o700)

@@ -19,6 +19,7 @@ import postfix_sasl_maincf as maincf
 import postfix_sasl_mastercf as mastercf
 import postfix_sasl_masterentry as masterentry
 import postfix_sasl_names as names
+import postfix_sasl_rootrules as rootrules
 import postfix_sasl_services as services
 import postfix_sasl_smtpdrules as smtpdrules
 import postfix_sasl_tables as tables
@@ -121,6 +122,7 @@ def problems(candidate, known, before=None, declared=()):
             for finding in found
         ]
     result = [Problem(where, message, severity) for where, message, severity, _ in found]
+    result += [Problem(*each) for each in rootrules.problems(candidate, before, known)]
     return sorted(dict.fromkeys(result), key=lambda problem: problem.severity != ERROR)
 
 

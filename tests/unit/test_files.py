@@ -9,7 +9,7 @@ from postfix_sasl_pam import files as pam_files
 from postfix_sasl_sasl import MANAGED, smtpd_conf_files, unit_name
 from postfix_sasl_saslauthd import defaults_text
 from postfix_sasl_services import entries, merged
-from postfix_sasl_settings import check
+from postfix_sasl_settings import BadPillar, check
 from postfix_sasl_stock import MASTER, RELEASES, release
 
 SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"
@@ -172,6 +172,42 @@ class TestFetchmailrc:
         assert 'poll "pop.example.org" protocol pop3 port 110\n' in text
         assert "    ssl\n" not in text and "    sslproto ''\n" in text
         assert text.endswith("    nokeep\n")
+
+    @pytest.mark.parametrize(
+        ("option", "written"),
+        [
+            ("keep fetchall nosslcertck", "keep fetchall nosslcertck"),
+            ("limit 1000", "limit 1000"),
+            ("folder INBOX Lists/x keep", 'folder "INBOX" "Lists/x" keep'),
+            ("sslproto TLS1.2", 'sslproto "TLS1.2"'),
+            ("folder mda", 'folder "mda"'),
+        ],
+    )
+    def test_takes_options_with_their_text_in_quotes(self, option, written):
+        assert rc(options=[option]).endswith(f"    {written}\n")
+
+    @pytest.mark.parametrize(
+        "option",
+        [
+            "preconnect /bin/x",
+            "pre /bin/x",
+            "keep postconnect /bin/x",
+            "mda /bin/x",
+            "plugin /bin/x",
+            "plugout /bin/x",
+            "bsmtp /tmp/x",
+            "smtphost elsewhere",
+            "poll elsewhere",
+            "folder",
+            "limit all",
+            "limit 1 mda /bin/x",
+            " ",
+            "noplugin",
+        ],
+    )
+    def test_takes_no_option_that_runs_a_program_or_sends_mail_elsewhere(self, option):
+        with pytest.raises(BadPillar, match="options"):
+            rc(options=[option])
 
     @pytest.mark.parametrize(
         ("password", "quoted"),

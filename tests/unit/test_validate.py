@@ -324,7 +324,47 @@ class TestEntries:
         assert found(entries=entries) == []
 
     def test_own_daemon_directory_is_not_judged(self):
-        assert found({"daemon_directory": "/opt/x"}, {"x/unix": entry("mine", private="-")}) == []
+        main, mine = {"daemon_directory": "/opt/x"}, {"x/unix": entry("mine", private="-")}
+        assert found(main, mine, before=candidate(**main)) == []
+
+
+class TestWhatRunsAsRoot:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("daemon_directory", "/tmp/x"),
+            ("command_directory", "$queue_directory/public"),
+            ("shlib_directory", "/tmp"),
+            ("debugger_command", "touch /pwned"),
+            ("multi_instance_wrapper", "/bin/touch /pwned"),
+            ("import_environment", "MAIL_CONFIG TZ LD_PRELOAD=/tmp/x.so"),
+            ("import_environment", "MAIL_CONFIG { OPENSSL_CONF = /tmp/x }"),
+            ("import_environment", "$x"),
+        ],
+    )
+    def test_is_not_for_a_pillar_to_say(self, name, value):
+        says = "decides what runs as root"
+        assert says in "\n".join(found({name: value}))
+        assert says in "\n".join(found({name: value}, before=candidate(**{name: "other"})))
+        options = {"x/unix": entry("smtp", options={name: value})}
+        assert f"error x/unix: -o {name}: it {says}" in "\n".join(found(entries=options))
+        assert says not in "\n".join(found({name: value}, before=candidate(**{name: value})))
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("import_environment", "MAIL_CONFIG TZ=UTC, KRB5_KTNAME=/etc/postfix/smtp.keytab"),
+            ("daemon_directory", "/usr/lib/postfix/sbin"),
+        ],
+    )
+    def test_but_what_does_no_harm_or_is_the_default_is(self, name, value):
+        things = known(daemon_directory="/usr/lib/postfix/sbin")
+        assert "runs as root" not in "\n".join(found({name: value}, things=things))
+
+    def test_a_program_is_named_without_a_path(self):
+        with_path = {"x/unix": entry("../../../../bin/sh")}
+        main = {"daemon_directory": "/opt/x"}
+        assert "name of a program" in "\n".join(found(main, with_path, before=candidate(**main)))
 
 
 class TestSyntax:
