@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "77a14ff54afc5760"
+VERSION = "8ca009effecaf02e"

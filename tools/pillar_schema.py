@@ -21,7 +21,9 @@ import postfix_sasl_mastercf as mastercf  # noqa: E402
 import postfix_sasl_masterentry as masterentry  # noqa: E402
 import postfix_sasl_types as types  # noqa: E402
 from pillar_sections import SECTIONS  # noqa: E402
+from postfix_sasl_fetchmail_types import RcFile, UserOption  # noqa: E402
 from postfix_sasl_options import OPTIONS  # noqa: E402
+from postfix_sasl_pam_types import PamRule  # noqa: E402
 from postfix_sasl_senders import SenderLogins  # noqa: E402
 from postfix_sasl_settings import ROOT as PILLAR  # noqa: E402
 
@@ -149,6 +151,14 @@ def _own_directory(given):
     return {**_path(given, least=2), "not": {"type": "string", "pattern": f"^/+({shared})/*$"}}
 
 
+def _rc_file(given):
+    name = r"/+(?!\.{1,2}(/|$))[A-Za-z0-9._+@:-]+"
+    return {
+        "type": "string",
+        **_pattern(f"({name})*/+[A-Za-z0-9._+@:-]*fetchmailrc/*", given.takes),
+    }
+
+
 def _ipv4(given):
     number = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
     return {"type": "string", **_pattern(rf"{number}(\.{number}){{3}}", given.takes)}
@@ -267,5 +277,8 @@ _BY_TYPE = {
     types.Pem: _text,
     types.Record: _record,
     types.Text: _text,
+    PamRule: _text,
+    RcFile: _rc_file,
     SenderLogins: _sender_logins,
+    UserOption: _text,
 }

@@ -89,7 +89,10 @@ def test_it_takes_null_for(key):
 
 @pytest.mark.parametrize(("key", "value", "words"), cases(WRONG))
 def test_it_refuses(key, value, words):
-    beyond = ("never closed", "{ }", "80 characters", "no more than drift:interval", "got 1.0")
+    beyond = (
+        *("never closed", "{ }", "80 characters", "no more than drift:interval", "got 1.0"),
+        *("runs a program as root", "modules by their names", "by their names alone", "whole rule"),
+    )
     assert is_taken(pillar(key, value)) == words.startswith(beyond)
 
 
