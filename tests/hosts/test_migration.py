@@ -28,10 +28,9 @@ def test_the_recipe_typed_by_hand(installed_host):
     host.add_user(USER, PASSWORD)
     make_by_the_wiki(host)
     walk.give_clone(host)
-    walk.write(host, "docs/masterless.md", "One machine, without a master")
+    walk.write(host, "docs/masterless.md")
     before = parameters(host), entries(host)
     assert 454 in logins(host)
-    host.path("/srv/pillar").mkdir()
 
     walk.follow(host, "docs/existing-server.md", "An existing mail server")
     walk.follow(host, "docs/existing-server.md", "Read the host")
