@@ -213,16 +213,12 @@ def removal(salt):
     return [_Jail(paths, Fail2ban(salt))] if paths else []
 
 
-class _Jail:
+class _Jail(postfix_sasl_absent.Files):
     """Our jail, to be taken off: not by a restart, which other jails might not survive."""
 
     def __init__(self, paths, daemon):
-        self.files = [postfix_sasl_things.File(path, None) for path in paths]
+        super().__init__(daemon.name, paths)
         self.daemon = daemon
-
-    def changes(self):
-        """Return the files that are there."""
-        return {path: change for file in self.files for path, change in file.changes().items()}
 
     def apply(self):
         """End the jail, which lets in again whom it kept out, and remove its files."""

@@ -4,7 +4,7 @@ import ipaddress
 import math
 
 import postfix_sasl_probe
-from postfix_sasl_types import nearest
+from postfix_sasl_wrong import nearest
 
 _TARGET_TYPES = (
     *("glob", "pcre", "list", "grain", "grain_pcre", "pillar", "pillar_pcre", "pillar_exact"),

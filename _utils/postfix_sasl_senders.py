@@ -7,6 +7,7 @@ configuration, needs no postmap(1), and smtpd in the chroot has it, too.
 import re
 
 import postfix_sasl_types as types
+from postfix_sasl_wrong import Wrong
 
 # Logged-in users only: strangers who deliver mail to this machine may use any address, as ever.
 RULE = "reject_authenticated_sender_login_mismatch"
@@ -93,7 +94,7 @@ def setting_of(text):
         return text
     try:
         return SenderLogins().check(logins)
-    except types.Wrong:
+    except Wrong:
         return text
 
 

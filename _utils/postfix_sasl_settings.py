@@ -6,7 +6,7 @@ import postfix_sasl_msmtp
 import postfix_sasl_services
 import postfix_sasl_things
 from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
-from postfix_sasl_types import UnknownName, Wrong, nearest
+from postfix_sasl_wrong import UnknownName, Wrong, nearest
 
 ROOT = "postfix_sasl"
 

@@ -8,7 +8,7 @@ from postfix_sasl_options import OPTIONS
 from postfix_sasl_origin import DEFAULT, HOST, PILLAR, RELEASE, Values
 from postfix_sasl_settings import ROOT
 from postfix_sasl_things import HIDDEN, Secret
-from postfix_sasl_types import nearest
+from postfix_sasl_wrong import nearest
 
 _MOST_KEYS = 2  # in one line
 

@@ -5,103 +5,15 @@ formula uses it or raises ``Wrong``. The table in ``postfix_sasl_options`` names
 """
 
 import copy
-import difflib
 import ipaddress
 import re
 
 import postfix_sasl_lines
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
+from postfix_sasl_wrong import Refused, Several, UnknownName, Wrong, nearest
 
 _PATH = re.compile(r"/[A-Za-z0-9._/+@:-]*")
-
-
-class Wrong(ValueError):
-    """A value that a key can't have.
-
-    reason
-        What the key takes, or why the value is refused (text).
-    got
-        The offending value.
-    path
-        Where inside the value it is: names and list positions, outermost first.
-    """
-
-    def __init__(self, reason, got=None, path=()):
-        super().__init__(reason)
-        self.reason, self.got, self.path = reason, got, tuple(map(str, path))
-        self.each = [self]
-
-    def inside(self, name):
-        """Return this error, seen from the container that holds *name*."""
-        self.path = (str(name), *self.path)
-        return self
-
-    def __str__(self):
-        return f"got {postfix_sasl_lines.shown(self.got)}; {self.reason}"
-
-    def discreet(self):
-        """Return the message without the value, which is secret."""
-        return f"got {_KINDS.get(type(self.got), 'something else')}; {self.reason}"
-
-
-_KINDS = {
-    bool: "true or false",
-    dict: "a dictionary",
-    float: "a number",
-    int: "a number",
-    list: "a list",
-    str: "text",
-    type(None): "null",
-}
-
-
-class Several(Wrong):
-    """Several values that are wrong, one ``Wrong`` for *each*."""
-
-    def __init__(self, each):
-        super().__init__("several are wrong")
-        self.each = each
-
-
-class UnknownName(Wrong):
-    """A name that is not among the *known* ones.
-
-    sibling
-        The known name that it looks like, or None.
-    """
-
-    def __init__(self, name, known):
-        super().__init__("unknown")
-        self.known, self.sibling = known, nearest(name, known)
-
-    def __str__(self):
-        return f"got an unknown key; it takes {', '.join(self.known)}"
-
-    discreet = __str__
-
-
-class _Refused(Wrong):
-    """A value refused by code that has a whole message for it, which begins with a label."""
-
-    def __init__(self, error, path=()):
-        # "smtp/inet: chroot: got 'maybe'; takes y, n or -": the full key says the label better.
-        text = re.sub(r"^.*?: (?=got |takes )", "", str(error), flags=re.DOTALL)
-        super().__init__(text, path=path)
-
-    def __str__(self):
-        return self.reason
-
-    def discreet(self):
-        """Return the message without what it quotes."""
-        return self.reason.rpartition("; ")[2]
-
-
-def nearest(name, known, cutoff=0.6):
-    """Return the entry of *known* that looks most like *name*, or None if none reaches *cutoff*."""
-    plain = {str(each).lower(): each for each in known}
-    matches = difflib.get_close_matches(str(name).lower(), plain, n=1, cutoff=cutoff)
-    return plain[matches[0]] if matches else None
 
 
 class Bool:
@@ -201,7 +113,7 @@ class MainText(Text):
         except Wrong:
             raise
         except ValueError as error:
-            raise _Refused(error) from None
+            raise Refused(error) from None
 
 
 class OptionText(Text):
@@ -375,7 +287,7 @@ def _checked(items, check):
         except Wrong as error:
             wrong += [one.inside(name) for one in error.each]
         except ValueError as error:
-            wrong.append(_Refused(error, (name,)))
+            wrong.append(Refused(error, (name,)))
     if wrong:
         raise Several(wrong)
     return checked

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from postfix_sasl_options import OPTIONS
 from postfix_sasl_settings import BadPillar, check
-from postfix_sasl_types import Wrong
+from postfix_sasl_wrong import Wrong
 
 from unit.test_pillar_example import EXAMPLE
 from unit.test_settings import ANY_KEY, FULL_POLL, MAYBE_RIGHT, RIGHT, WRONG, cases, pillar
