@@ -96,6 +96,34 @@ def test_it_refuses(key, value, words):
     assert is_taken(pillar(key, value)) == words.startswith(beyond)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({"main": {"a": value}} for value in ("#", " # b", "a\nb", "a\tb", 1.5, {}, [[]], ["#"])),
+        *({"main": {name: "x"}} for name in ("", "-a", "a b", "a=")),
+        *({"master": {key: {}}} for key in ("smtp", "smtp/tcp", "/inet", "a b/unix", "-/unix")),
+        *(
+            {"master": {"a/unix": {"command": "pipe", **fields}}}
+            for fields in (
+                *({"command": value} for value in ("{a}", "-a", "#a", "a b", "", 1)),
+                *({"chroot": value} for value in ("yes", 1, "")),
+                *({"wakeup": value} for value in ("x", -1, True, "5??")),
+                *({"process_limit": value} for value in ("x", -1, True, "5?")),
+                *({"args": value} for value in ("a", [True], [None], ["#"], ["a\tb"])),
+                *({"options": value} for value in ([], {"a b": 1}, {"a": "#"}, {"a": {}})),
+                {"chrot": "y"},
+            )
+        ),
+        {"master": {"smtp/inet": {"private": "y"}}},
+        {"master": {"smtp/inet": {"private": True}}},
+    ],
+)
+def test_it_refuses_as_the_formula_does(data):
+    assert not is_taken(data)
+    with pytest.raises(BadPillar):
+        check(data)
+
+
 @pytest.mark.parametrize("data", [{"tsl": {}}, {"tls": {"mod": "may"}}, {"tls": "may"}, [], "may"])
 def test_it_refuses_what_is_no_key(data):
     assert not is_taken(data)
