@@ -28,7 +28,7 @@ _EXAMPLES = {
     "tls:ca_file": {"tls:ca_file": "/other.pem"},
     "services:fetchmail:address": {"services:fetchmail:address": "127.0.0.2"},
     "fetchmail:enabled": {"fetchmail:enabled": True, "fetchmail:poll": _POLL},
-    "fetchmail:rcfile": {"fetchmail:rcfile": "/etc/other"},
+    "fetchmail:rcfile": {"fetchmail:rcfile": "/etc/other-fetchmailrc"},
     "fetchmail:poll": {"fetchmail:poll": _POLL},
     "relay:host": {"relay:host": "other.example"},
     "relay:port": {"relay:port": 465},

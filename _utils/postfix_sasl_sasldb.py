@@ -125,9 +125,10 @@ class Users:
         """Write the database where users differ, and correct its owner and mode."""
         have, wanted = read(self.path), self._wanted()
         if any(have.get(key) != password for key, (_label, password) in wanted.items()):
-            write(self.path, have, {key: password for key, (_, password) in wanted.items()})
+            changed = {key: password for key, (_, password) in wanted.items()}
+            write(self.path, have, changed, self._ids())
         elif not os.path.exists(self.path):
-            write(self.path, {}, {})
+            write(self.path, {}, {}, self._ids())
         if self._attributes():
             group = postfix_sasl_saslauthd.GROUP
             os.chown(self.path, *postfix_sasl_owner.ids("root", group))
@@ -156,6 +157,12 @@ class Users:
         others = sorted(f"{name}@{realm}" for name, realm in have if (name, realm) not in wanted)
         if self.wanted and others and self.purge == "report":
             self.notes = [f"users of {self.path} that the pillar does not name: {_few(others)}"]
+
+    def _ids(self):
+        """Return (mode, uid, gid) that the database should have; None for Debian's file."""
+        if self.path == SASLAUTHD_DATABASE:
+            return None
+        return (_MODE, *postfix_sasl_owner.ids("root", postfix_sasl_saslauthd.GROUP))
 
     def _owned(self):
         if self.path == SASLAUTHD_DATABASE:
@@ -238,16 +245,18 @@ def read(path):
     }
 
 
-def write(path, have, changed):
+def write(path, have, changed, owned=None):
     """Replace the database *path* by one with other users.
 
     have
         Its users now, as ``read`` returns them.
     changed
         ``{(name, realm): password, or None to remove the user}``.
+    owned
+        (mode, uid, gid) of the database; None keeps those it has, without what others may, and
+        leaves a new one to root alone.
 
-    Records that are no passwords, and users that are not *changed*, stay. A new database is
-    readable to root alone, a replaced one keeps owner and mode.
+    Records that are no passwords, and users that are not *changed*, stay.
     """
     records = _records(path)
     for (name, realm), password in changed.items():
@@ -264,10 +273,13 @@ def write(path, have, changed):
     lines = [f" {cell.hex()}\n" for cell in cells]
     try:
         _run("load", temporary, _HEADER + "".join(lines) + "DATA=END\n")
-        if os.path.exists(path):
+        if owned is None and os.path.exists(path):
             status = os.stat(path)
-            os.chown(temporary, status.st_uid, status.st_gid)
-            os.chmod(temporary, status.st_mode & 0o7777)
+            owned = (status.st_mode & 0o770, status.st_uid, status.st_gid)
+        if owned is not None:
+            mode, uid, gid = owned
+            os.chown(temporary, uid, gid)
+            os.chmod(temporary, mode)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.rename(temporary, path)

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "074be4d116e2a27d"
+VERSION = "aa0788111cff1632"

@@ -23,6 +23,7 @@ TEST_PROGRAMS = {
     "git": "git",
     "postconf": "postfix",
     "ssh": "openssh-client",
+    "strace": "strace",
     "swaks": "swaks",
     "testssl": "testssl.sh",
 }
