@@ -117,5 +117,9 @@ def watched(host, *argv, log: Path, timeout=300) -> subprocess.CompletedProcess:
     """Run a command on a host and have its system calls, and those of its children, written."""
     strace = ["strace", "-f", "-y", "-qq", "-s", "200000", "-e", f"trace={CALLS}", "-o", str(log)]
     return subprocess.run(
-        [*strace, *host.command(*argv)], capture_output=True, text=True, timeout=timeout, check=False
+        [*strace, *host.command(*argv)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
