@@ -192,10 +192,11 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         return _done(postfix_sasl_parts.part(part, checked, _host(saltenv)), test)
 
 
-def remove_(settings=PILLAR, test=False, saltenv="base"):
+def remove_(settings=PILLAR, test=False, saltenv="base", part=None):
     """
     Take the formula off this host: parameters and entries back to what Debian ships, files,
     services and registrations of the formula gone. Packages stay, and Postfix goes on running.
+    Or take off one part, and leave the rest.
 
     settings
         The pillar ``postfix_sasl`` as a dictionary, or the ``salt://`` URL of a template that
@@ -205,6 +206,8 @@ def remove_(settings=PILLAR, test=False, saltenv="base"):
         True to report what would change, and change nothing.
     saltenv
         Where to find the template.
+    part
+        ``fetchmail``, ``fail2ban`` or ``drift``; all of the formula without it.
 
     Returns what ``postfix_sasl.apply`` returns. Raises CommandExecutionError.
 
@@ -213,10 +216,19 @@ def remove_(settings=PILLAR, test=False, saltenv="base"):
     .. code-block:: bash
 
         salt '*' postfix_sasl.remove test=True
+        salt '*' postfix_sasl.remove part=fetchmail
     """
+    if part not in (None, *postfix_sasl_clean.PARTS):
+        raise CommandExecutionError(
+            f"part: got {part!r}; it takes one of {', '.join(postfix_sasl_clean.PARTS)}"
+        )
     checked = _checked(settings, saltenv)
     with _errors("remove"):
-        return _done(postfix_sasl_clean.removal(checked, _host(saltenv)), test)
+        if part is None:
+            removal = postfix_sasl_clean.removal(checked, _host(saltenv))
+        else:
+            removal = postfix_sasl_clean.part_removal(part, checked, _host(saltenv))
+        return _done(removal, test)
 
 
 def show(name=None, settings=PILLAR, saltenv="base"):

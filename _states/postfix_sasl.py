@@ -60,14 +60,19 @@ def applied(name, part, settings=None):
     return _called(name, part, "postfix_sasl.apply", part, settings=settings)
 
 
-def removed(name, settings=None):
+def removed(name, settings=None, part=None):
     """Take the formula off the host: what Debian ships comes back, and the packages stay.
+
+    Or take off one part, and leave the rest; where the pillar still asks for it, the next apply
+    brings it back, and the comment says so.
 
     name
         Any label.
     settings
         The pillar ``postfix_sasl``, or the ``salt://`` URL of a template that renders to it: it
         tells which parameters and entries were declared.
+    part
+        ``fetchmail``, ``fail2ban`` or ``drift``; all of the formula without it.
 
     Returns a state return; its comment has the notes of ``postfix_sasl.remove``, too.
 
@@ -77,7 +82,7 @@ def removed(name, settings=None):
           postfix_sasl.removed:
             - settings: salt://postfix_sasl/files/settings.json.jinja
     """
-    return _called(name, "clean", "postfix_sasl.remove", settings=settings)
+    return _called(name, part or "clean", "postfix_sasl.remove", settings=settings, part=part)
 
 
 def rolled_out(name, options=None):

@@ -30,6 +30,40 @@ _SASL_FILES = f"{postfix_sasl_sasl.CONFIG_DIRECTORY}/*.conf"
 _READ_BY_POSTFIX = (_SASL_FILES, postfix_sasl_keypair.STORE, postfix_sasl_relay.TABLE)
 _HOOKS = (postfix_sasl_keypair.CERTBOT_HOOK, postfix_sasl_keypair.OTHER_HOOK)
 
+# What can go alone: the key that asks for it, its value for "no", and what takes it off.
+PARTS = {
+    "fetchmail": (
+        "fetchmail:enabled",
+        False,
+        lambda settings, host: postfix_sasl_fetchmail.removal(settings, host.salt),
+    ),
+    "fail2ban": (
+        "fail2ban",
+        False,
+        lambda _settings, host: postfix_sasl_fail2ban.removal(host.salt),
+    ),
+    "drift": ("drift:mode", "off", lambda _settings, host: postfix_sasl_schedule.removal(host)),
+}
+
+
+def part_removal(name, settings, host):
+    """Return the ``postfix_sasl_parts.Part`` that takes one part off *host*, and leaves the rest.
+
+    name
+        One of PARTS.
+    settings
+        Checked settings. Where they still ask for the part, that is said.
+    """
+    key, off, removal_of = PARTS[name]
+    things = removal_of(settings, host) or [_Nothing(f"the formula's {name}")]
+    remarks = []
+    if settings[key] != off:
+        value = str(settings[key]).lower()
+        remarks.append(
+            f"postfix_sasl:{key} is {value}: the next apply of postfix_sasl brings it back"
+        )
+    return postfix_sasl_parts.Part(things, remarks=remarks)
+
 
 def removal(settings, host):
     """Return the ``postfix_sasl_parts.Part`` that takes the formula off *host*.
@@ -135,7 +169,8 @@ class _Configuration(postfix_sasl_config.Configuration):
 class _Nothing:
     """Nothing to take off: a thing that is never due."""
 
-    notes = ("nothing of the postfix_sasl formula is on this host",)
+    def __init__(self, what="the postfix_sasl formula"):
+        self.notes = [f"nothing of {what} is on this host"]
 
     def changes(self):
         """Return no changes."""

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "aa0788111cff1632"
+VERSION = "aa8aff0fee176b56"

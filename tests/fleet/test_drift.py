@@ -276,6 +276,16 @@ def test_the_schedule_is_what_the_pillar_says(fleet, host):
     assert fleet.apply()[MINION].changes == {}
 
 
+def test_the_schedule_can_be_taken_off_alone(fleet, host):
+    configure(fleet, "report", 3600)
+    run = fleet.apply("postfix_sasl.drift.clean")
+    assert run.succeeded, run
+    assert run[MINION].changes.keys() == {f"schedule {JOB}"}
+    assert JOB not in host.read(SCHEDULE)
+    assert "postfix_sasl:drift:mode is report: the next apply" in "\n".join(run[MINION].comments)
+    assert fleet.apply(test=True)[MINION].changes.keys() == {f"schedule {JOB}"}
+
+
 def test_drift_compares_with_the_pillar_as_it_is_now(fleet):
     configure(fleet)
     assert fleet.salt("postfix_sasl.drift").data[MINION]["drifted"] is False
