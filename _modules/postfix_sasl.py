@@ -395,7 +395,8 @@ def doctor():
     ``remedy`` is a command where one is enough, else a sentence; with ``ok`` True it makes a
     warning, which leaves the host healthy. ``report`` is the same for people.
 
-    The exit status is 1 where the host is not healthy.
+    The exit status is 1 where the host is not healthy. Raises CommandExecutionError for what keeps
+    it from looking at all.
 
     CLI Example:
 

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "aa8aff0fee176b56"
+VERSION = "56470c56b1605b8e"
