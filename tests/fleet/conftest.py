@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from support import salts
 from support.fleet import Fleet, FleetRun
 from support.images import RELEASES
 from support.layers import PASSWORD, USER
@@ -22,8 +23,11 @@ class FirstRuns:
 
 @pytest.fixture(scope="package")
 def fresh_fleet(tmp_path_factory):
-    """A master, and minions without any mail software and without any synced module."""
-    minions = {release: {"release": release} for release in RELEASES}
+    """A master, and minions without any mail software and without any synced module.
+
+    Each minion has another Salt; the master has the newest, as Salt wants it.
+    """
+    minions = {name: {"release": name, "salt": salts.OF_RELEASE[name]} for name in RELEASES}
     with Fleet(tmp_path_factory.mktemp("fleet"), minions) as fleet:
         for host in fleet.hosts.values():
             host.add_user(USER, PASSWORD)

@@ -98,12 +98,12 @@ def test_nothing_is_left_behind(boot):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_behind_by_a_killed_run(release, how):
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from support.host import Host;"
-        "host = Host.boot(sys.argv[2]); host.neighbour(); print(host.name, flush=True);"
+        "import sys, time; sys.path[:0] = sys.argv[2:]; from support.host import Host;"
+        "host = Host.boot(sys.argv[1]); host.neighbour(); print(host.name, flush=True);"
         "time.sleep(100)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(REPOSITORY / "tests"), release],
+        [sys.executable, "-c", code, release, REPOSITORY / "tests", REPOSITORY / "tools"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -210,7 +210,7 @@ def test_salt_works_inside(bare_host):
 
 def test_a_fork_of_salt_is_what_one_types(installed_host):
     """Tests get theirs from a process that has Salt imported; nothing may come of that."""
-    show = "cat /proc/self/cgroup; env; id; pwd; umask; ulimit -a; ls -l /proc/self/ns"
+    show = "cat /proc/self/cgroup; env; id; pwd; umask; ulimit -a; readlink /proc/self/ns/*"
     show += "; grep -E '^(Cap|Sig[IB]|Seccomp)' /proc/self/status; ls /proc/self/fd"
     made = "hostname -f > /run/made; stat -c %a:%U:%s:%d /run/made; rm /run/made"
     calls = [

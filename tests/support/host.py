@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import images
+from . import images, salts
 from .cgroups import NAME_PREFIX, cgroup_root
 from .errors import CommandFailed, HostError
 from .minion import Minion
@@ -73,14 +73,16 @@ RC_STOP = 'for script in /etc/rc0.d/K*; do [ -x "$script" ] && "$script" stop; d
 class Host(Network, Minion):
     """A Debian host. Make one with `Host.boot`; use it as a context manager, or call `stop`."""
 
-    def __init__(self, release: str, systemd: bool = True, layers=()):
+    def __init__(self, release: str, systemd: bool = True, layers=(), salt: str | None = None):
         self.release = release
+        self.salt_version = salt or salts.chosen()
         self.systemd = systemd
         self.name = f"{NAME_PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.cgroup = cgroup_root() / self.name
         self._neighbours: list[subprocess.Popen] = []
         self._nspawn: subprocess.Popen | None = None
         self._leader: int | None = None
+        layers = [*salts.layers(release, self.salt_version), *layers]
         lower = ":".join([*map(str, reversed(layers)), str(images.image(release))])
         self._keeper = subprocess.Popen(
             ["unshare", "--mount", "--net", "sh", "-c", KEEPER, "keeper", self.cgroup, lower],
@@ -97,14 +99,16 @@ class Host(Network, Minion):
     # -- life -----------------------------------------------------------------------------------
 
     @classmethod
-    def boot(cls, release: str, systemd: bool = True, layers=()) -> Host:
+    def boot(cls, release: str, systemd: bool = True, layers=(), salt: str | None = None) -> Host:
         """Boot a fresh host; `layers` are results of `snapshot`, the lowest first.
+
+        `salt` is a version that salts.py knows, if it shall not be the one of this test run.
 
         On a machine with far more to do than it has processors one boot in hundreds hangs, with
         nothing on the console; such a host is thrown away and another one booted, once.
         """
         for last in (False, True):
-            host = cls(release, systemd, layers)
+            host = cls(release, systemd, layers, salt)
             try:
                 host._start()
                 booted.append(host)

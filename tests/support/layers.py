@@ -9,7 +9,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from . import images
+from . import images, salts
 from .host import Host, HostError
 
 USER, PASSWORD = "alice", "correct horse 7"
@@ -173,7 +173,7 @@ def applied(release: str) -> list[Path]:
 
 
 def _layer(name: str, build, *ingredients: str) -> Path:
-    recipe = [Path(__file__).read_text(), *ingredients]
+    recipe = [Path(__file__).read_text(), salts.chosen(), *ingredients]
     key = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:12]
     release = ingredients[0].split("-")[0]
     return images.cached(images.CACHE / "layers" / f"{release}-{name}-{key}", build)
@@ -185,5 +185,6 @@ def _formula() -> str:
     for directory in FORMULA_DIRECTORIES:
         for path in sorted((images.REPOSITORY / directory).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
-                digest.update(f"{path}\0".encode() + path.read_bytes())
+                name = path.relative_to(images.REPOSITORY)
+                digest.update(f"{name}\0".encode() + path.read_bytes())
     return digest.hexdigest()

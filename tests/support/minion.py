@@ -6,7 +6,7 @@ import functools
 import json
 from dataclasses import dataclass, field
 
-from . import images, preloaded
+from . import images, preloaded, salts
 from .errors import CommandFailed
 from .places import ENVIRONMENT, FORMULA, SALT_CONFIG
 
@@ -123,7 +123,7 @@ class Minion:
             function,
             *map(str, words),
         ]
-        if typed:
+        if typed or self.salt_version != salts.USUAL:
             return self.run(*command, check=False, timeout=timeout)
         where = (self.release, self._leader, self._group_of_init())
         start = functools.partial(preloaded.Call, *where, command, ENVIRONMENT)
