@@ -4,7 +4,8 @@ import json
 
 import pytest
 from support import certificates, layers
-from support.host import CommandFailed, Host
+from support.errors import CommandFailed
+from support.host import Host
 
 # What differs between the releases has tests of its own.
 RELEASE = "trixie"

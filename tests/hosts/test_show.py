@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from support.host import SALT_CONFIG, Host
+from support.host import Host
 from support.images import SALT_HOME
+from support.places import SALT_CONFIG
 
 POLL = {"server": "127.0.0.1", "ssl": False}
 POLL["users"] = [{"remote": "nobody", "password": "s3cret", "local": "alice"}]
