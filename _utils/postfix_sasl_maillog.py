@@ -15,6 +15,7 @@ _FILES = ("/var/log/mail.log", "/var/log/syslog")
 _TELLING = ("warning:", "fatal:", "error:", "panic:")
 _THROTTLED = " -- throttling"
 _THROTTLE_SECONDS = 61
+_STARTED = ": daemon started -- "
 _TAIL_BYTES = 20_000
 _RECENT_BYTES = 500_000
 _RECENT_SECONDS = 5
@@ -63,7 +64,12 @@ class MailLog:
 
         Only a restart, or a minute, ends that.
         """
-        return any(_THROTTLED in line for line in self._lines_before())
+        for line in reversed(self._lines_before()):
+            if _STARTED in line:
+                return False
+            if _THROTTLED in line:
+                return True
+        return False
 
     def _lines(self):
         if not self.files:
@@ -75,14 +81,15 @@ class MailLog:
         return []
 
     def _lines_before(self):
+        since = self.since - _THROTTLE_SECONDS
         if not self.files:
-            since, until = self.since - _THROTTLE_SECONDS, self.since
-            period = (f"--since=@{since:.3f}", f"--until=@{until:.3f}")
+            period = (f"--since=@{since:.3f}", f"--until=@{self.since:.3f}")
             return _journal(*period, seconds=self.seconds)
         for path, size in self.sizes.items():
             with open(path, encoding="utf-8", errors="replace") as log:
                 log.seek(max(0, size - _TAIL_BYTES))
-                return log.read(_TAIL_BYTES).splitlines()
+                lines = log.read(_TAIL_BYTES).splitlines()
+            return [line for line in lines if (_time_of(line) or since) >= since]
         return []
 
 

@@ -107,7 +107,8 @@ def problems(candidate, known, before=None, declared=()):
         host which is broken already can be changed.
     declared
         Names of parameters and entries that somebody asks for: what is about one of them stays
-        an error.
+        an error. Without them and without ``before`` nobody asks for a change, so what is there
+        may also decide what runs as root.
 
     Returns a list of :class:`Problem`, errors first.
     """
@@ -122,7 +123,8 @@ def problems(candidate, known, before=None, declared=()):
             for finding in found
         ]
     result = [Problem(where, message, severity) for where, message, severity, _ in found]
-    result += [Problem(*each) for each in rootrules.problems(candidate, before, known)]
+    if before is not None or declared:
+        result += [Problem(*each) for each in rootrules.problems(candidate, before, known)]
     return sorted(dict.fromkeys(result), key=lambda problem: problem.severity != ERROR)
 
 

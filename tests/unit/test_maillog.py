@@ -58,3 +58,31 @@ def test_what_postfix_writes_itself_is_read_where_it_is(systemd, tmp_path, monke
         more.write(f"{line}since\n")
     assert log.troubles() == [f"{line}since"]
     assert maillog.recent(60) == [f"{line}before", f"{line}since"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "throttled"),
+    [
+        ([("0", "process /usr/lib/postfix/sbin/smtpd pid 7 exit status 1 -- throttling")], True),
+        ([("0", "smtpd: bad command startup -- throttling"), ("0", "reload -- version 3")], True),
+        ([("0", "smtpd: bad command startup -- throttling"), ("0", "daemon started -- v")], False),
+        ([("0", "daemon started -- v"), ("0", "smtpd: bad command startup -- throttling")], True),
+        ([("90", "smtpd: bad command startup -- throttling")], False),
+        ([], False),
+    ],
+)
+def test_a_service_waits_for_a_minute_or_until_the_master_starts_anew(
+    lines, throttled, tmp_path, monkeypatch
+):
+    own = tmp_path / "postfix.log"
+    (tmp_path / "main.cf").write_text(f"maillog_file = {own}\n")
+    monkeypatch.setattr(maillog, "_MAIN_CF", str(tmp_path / "main.cf"))
+    now = datetime.datetime.now()
+    own.write_text(
+        "".join(
+            f"{now - datetime.timedelta(seconds=int(ago)):%b %e %H:%M:%S} mail "
+            f"postfix/master[1]: {text}\n"
+            for ago, text in lines
+        )
+    )
+    assert maillog.MailLog().throttled_before() is throttled

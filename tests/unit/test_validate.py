@@ -344,11 +344,13 @@ class TestWhatRunsAsRoot:
     )
     def test_is_not_for_a_pillar_to_say(self, name, value):
         says = "decides what runs as root"
-        assert says in "\n".join(found({name: value}))
+        assert says in "\n".join(found({name: value}, declared={name}))
         assert says in "\n".join(found({name: value}, before=candidate(**{name: "other"})))
         options = {"x/unix": entry("smtp", options={name: value})}
-        assert f"error x/unix: -o {name}: it {says}" in "\n".join(found(entries=options))
+        expected = f"error x/unix: -o {name}: it {says}"
+        assert expected in "\n".join(found(entries=options, declared={"x/unix"}))
         assert says not in "\n".join(found({name: value}, before=candidate(**{name: value})))
+        assert says not in "\n".join(found({name: value})), "nobody asks for a change"
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -359,7 +361,7 @@ class TestWhatRunsAsRoot:
     )
     def test_but_what_does_no_harm_or_is_the_default_is(self, name, value):
         things = known(daemon_directory="/usr/lib/postfix/sbin")
-        assert "runs as root" not in "\n".join(found({name: value}, things=things))
+        assert "runs as root" not in "\n".join(found({name: value}, things=things, declared={name}))
 
     def test_a_program_is_named_without_a_path(self):
         with_path = {"x/unix": entry("../../../../bin/sh")}
