@@ -18,6 +18,7 @@ from .wait import until
 
 CLONE = "/srv/formulas/postfix_sasl"  # where the pages have the repository
 FILE = re.compile(r"# (/\S+)\n")
+ROOT = 'sudo() { "$@"; }'  # a shell of root does not need it, and may not have it
 TIMEOUT = 240
 START_TIMEOUT = 60
 
@@ -35,12 +36,12 @@ def give_clone(host: Host) -> None:
             shutil.copy(path, target)
 
 
-def follow(host: Host, page: str, heading: str | None = None) -> None:
-    """Do all that a page says, or what it says under one heading."""
+def follow(host: Host, page: str, heading: str | None = None, directory: str = "/") -> None:
+    """Do all that a page says, or what it says under one heading, in a directory of the host."""
     for block in _blocks(page, heading):
         _write(host, block)
         for command in block.commands:
-            type_command(host, command, str(block))
+            type_command(host, command, str(block), directory)
 
 
 def write(host: Host, page: str, heading: str | None = None) -> None:
@@ -49,18 +50,18 @@ def write(host: Host, page: str, heading: str | None = None) -> None:
         _write(host, block)
 
 
-def type_command(host: Host, command: pages.Command, where: str) -> str:
+def type_command(host: Host, command: pages.Command, where: str, directory: str = "/") -> str:
     """Type one command of a page; return what it printed."""
-    printed = type_text(host, command.text, where)
+    printed = type_text(host, command.text, where, directory)
     difference = command.difference(printed)
     assert not difference, f"{where}: $ {command.text}\n{difference}"
     return printed
 
 
-def type_text(host: Host, text: str, where: str = "") -> str:
+def type_text(host: Host, text: str, where: str = "", directory: str = "/") -> str:
     """Type a command that has to succeed, with Salt's programs at hand; return what it printed."""
     environment = {"PATH": f"{PATH}:{SALT_HOME}/bin"}
-    typed = f"{{ {text}\n}} 2>&1"
+    typed = f"{ROOT}\ncd {directory} && {{ {text}\n}} 2>&1"
     done = host.run("bash", "-c", typed, check=False, timeout=TIMEOUT, env=environment)
     assert done.returncode == 0, f"{where}: $ {text}\n{done.stdout}"
     return done.stdout

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from postfix_sasl_options import OPTIONS
 from postfix_sasl_settings import check
+from support import pages
 
 ROOT = pillar_reference.ROOT
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -27,6 +28,27 @@ def test_the_page_of_the_pillar_has(key):
 def test_its_example_is_a_pillar_with(key):
     value = yaml.safe_load(pillar_reference.example(key))["postfix_sasl"]
     assert check(value)[key] != OPTIONS[key].default
+
+
+def pillars():
+    """Return each YAML block of a page that is a pillar, or a part of one."""
+    is_pillar = re.compile(r"^postfix_sasl:", re.MULTILINE).search
+    return [each for each in pages.blocks() if each.language == "yaml" and is_pillar(each.text)]
+
+
+@pytest.mark.parametrize("block", pillars(), ids=str)
+def test_a_pillar_on_a_page_is_valid_and_says_something(block):
+    value = completed(yaml.safe_load(block.text)["postfix_sasl"])
+    assert check(value) != check({})
+
+
+def completed(value):
+    """Return a pillar with all that a page leaves out: lines of certificates and keys."""
+    if isinstance(value, dict):
+        return {name: completed(each) for name, each in value.items()}
+    if isinstance(value, str) and value.endswith(f"{pages.LEFT_OUT}\n"):
+        return f"{value}-----END CERTIFICATE-----\n"
+    return value
 
 
 def test_the_pages_can_be_built_and_no_link_is_broken(tmp_path, capfd):
