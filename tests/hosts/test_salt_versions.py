@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import mail, salts
+from support import checks, mail, salts
 from support.host import Host
 from support.images import SALT_HOME
 from support.layers import PASSWORD, USER, installed
@@ -82,6 +82,14 @@ def test_the_doctor_says_so_and_gives_an_exit_status(host):
     ill = host.run(*command, "postfix_sasl.doctor", check=False)
     assert ill.returncode == 1
     assert "=> systemctl restart saslauthd-postfix" in ill.stdout
+    host.run("systemctl", "start", "saslauthd-postfix")
+
+
+def test_saltcheck_tells_what_is_broken_from_what_is_not(host):
+    assert host.apply().succeeded
+    host.run("systemctl", "stop", "saslauthd-postfix")
+    broken = {"config-service-saslauthd-postfix", "drift-none", "saslauthd-login"}
+    assert checks.failed(host) == broken
     host.run("systemctl", "start", "saslauthd-postfix")
 
 

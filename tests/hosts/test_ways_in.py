@@ -37,6 +37,10 @@ def test_a_master_and_a_minion(machine):
         assert [mail.is_open(port) for port, _ in LISTENERS] == [True, False, False]
     walk.follow(machine, "README.md", "A master and its minions")
     assert logins(machine) == [235, 235, 235]
+    machine.write("/srv/pillar/top.sls", "base: {mail: [mail]}\n")
+    machine.write("/srv/pillar/mail.sls", "postfix_sasl: {main: {message_size_limit: 52428800}}\n")
+    walk.follow(machine, "docs/saltcheck.md")
+    assert machine.run("postconf", "-h", "message_size_limit").stdout == "52428800\n"
 
 
 @only_trixie
