@@ -10,6 +10,7 @@ __version__ = postfix_sasl_current.version()
 import subprocess
 
 import postfix_sasl_statoverride as statoverride
+from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
 __func_alias__ = {"list_": "list", "set_": "set"}
@@ -35,9 +36,9 @@ def list_(path=None, admindir="/var/lib/dpkg"):
         salt '*' dpkg_statoverride.list /var/spool/postfix/var/run/saslauthd
     """
     try:
-        found = statoverride.overrides(admindir)
+        found = visible(statoverride.overrides(admindir))
     except OSError as error:
-        raise CommandExecutionError(str(error)) from error
+        raise CommandExecutionError(visible(str(error))) from error
     if path is None:
         return found
     return {path: found[path]} if path in found else {}
@@ -95,6 +96,6 @@ def remove(path, admindir="/var/lib/dpkg"):
 
 def _call(function, *arguments):
     try:
-        return function(*arguments)
+        return visible(function(*arguments))
     except (ValueError, RuntimeError, OSError, subprocess.SubprocessError) as error:
-        raise CommandExecutionError(str(error)) from error
+        raise CommandExecutionError(visible(str(error))) from error

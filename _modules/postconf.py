@@ -13,6 +13,7 @@ import postfix_sasl_lines as lines
 import postfix_sasl_maincf as maincf
 import postfix_sasl_textfile as textfile
 import salt.utils.path
+from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
 __func_alias__ = {"set_": "set"}
@@ -69,9 +70,10 @@ def show(config_dir="/etc/postfix"):
         salt '*' postconf.show
     """
     try:
-        return maincf.MainCf.parse(textfile.read_config(maincf.path(config_dir))).as_dict()
+        text = textfile.read_config(maincf.path(config_dir))
     except OSError as error:
         raise CommandExecutionError(str(error)) from error
+    return visible(maincf.MainCf.parse(text).as_dict())
 
 
 def set_(config_dir="/etc/postfix", **parameters):
@@ -131,9 +133,9 @@ def reset(*names, **where):
 
 def _change(config_dir, wanted):
     try:
-        return textfile.update(maincf.path(config_dir), maincf.plan, wanted)
+        return visible(textfile.update(maincf.path(config_dir), maincf.plan, wanted))
     except (ValueError, OSError) as error:
-        raise CommandExecutionError(str(error)) from error
+        raise CommandExecutionError(visible(str(error))) from error
 
 
 def _postconf(config_dir, *arguments):

@@ -12,6 +12,7 @@ __version__ = postfix_sasl_current.version()
 import postfix_sasl_lines as lines
 import postfix_sasl_mastercf as mastercf
 import postfix_sasl_textfile as textfile
+from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
 __func_alias__ = {"list_": "list", "set_": "set"}
@@ -32,9 +33,10 @@ def list_(config_dir="/etc/postfix"):
         salt '*' postfix_master.list
     """
     try:
-        return mastercf.MasterCf.parse(textfile.read_config(mastercf.path(config_dir))).entries()
+        text = textfile.read_config(mastercf.path(config_dir))
     except OSError as error:
         raise CommandExecutionError(str(error)) from error
+    return visible(mastercf.MasterCf.parse(text).entries())
 
 
 def get(name, config_dir="/etc/postfix"):
@@ -146,6 +148,6 @@ def delete(name, config_dir="/etc/postfix"):
 
 def _change(config_dir, wanted):
     try:
-        return textfile.update(mastercf.path(config_dir), mastercf.plan, wanted)
+        return visible(textfile.update(mastercf.path(config_dir), mastercf.plan, wanted))
     except (ValueError, OSError) as error:
-        raise CommandExecutionError(str(error)) from error
+        raise CommandExecutionError(visible(str(error))) from error

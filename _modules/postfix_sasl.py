@@ -22,6 +22,7 @@ import postfix_sasl_show
 import postfix_sasl_status
 import postfix_sasl_watched
 import salt.pillar
+from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "postfix_sasl"
@@ -275,7 +276,7 @@ def show(name=None, settings=PILLAR, saltenv="base"):
     pillar = _pillar_now(settings, saltenv)
     _valid(pillar)
     with _errors("show"):
-        return postfix_sasl_show.show(pillar, _host(saltenv), name)
+        return visible(postfix_sasl_show.show(pillar, _host(saltenv), name))
 
 
 def drift(settings=PILLAR, saltenv="base", watched=False):
@@ -301,7 +302,7 @@ def drift(settings=PILLAR, saltenv="base", watched=False):
         salt '*' postfix_sasl.drift
     """
     changes, parts = _differences(_checked_now(settings, saltenv), saltenv)
-    found = {"drifted": bool(changes), "changes": changes}
+    found = {"drifted": bool(changes), "changes": visible(changes)}
     return {**found, "watched": postfix_sasl_watched.by(parts)} if watched else found
 
 
@@ -380,7 +381,7 @@ def status(settings=PILLAR, saltenv="base"):
         checked = _checked_now(settings, saltenv)
         return lambda: _differences(checked, saltenv)[0]
 
-    return postfix_sasl_status.of_this_host(__salt__, prepare)
+    return visible(postfix_sasl_status.of_this_host(__salt__, prepare))
 
 
 def doctor():
@@ -476,7 +477,7 @@ def _pillar_as_it_is_now(saltenv):
 def _done(part, test):
     """Return what a Part changed, or would change, and its notes."""
     changes = part.changes() if test else part.apply()
-    return {"changes": changes, "notes": part.notes()}
+    return visible({"changes": changes, "notes": part.notes()})
 
 
 @contextlib.contextmanager
@@ -485,7 +486,7 @@ def _errors(label):
     try:
         yield
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-        raise CommandExecutionError(f"{label}: {error}") from error
+        raise CommandExecutionError(visible(f"{label}: {error}")) from error
 
 
 def _checked(settings, saltenv):

@@ -10,6 +10,8 @@ A document keeps every character it was given: ``str(Document.parse(text)) == te
 import difflib
 import re
 
+import postfix_sasl_text
+
 # What C's isspace() calls white space. Python's own notion also takes in non-ASCII characters,
 # which are plain text to Postfix.
 SPACE = " \t\n\v\f\r"
@@ -207,7 +209,7 @@ def shown(value):
     Returns a string.
     """
     try:
-        text = "null" if value is None else repr(value)
+        text = "null" if value is None else postfix_sasl_text.quoted(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, or lists in lists
         return f"a huge {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."

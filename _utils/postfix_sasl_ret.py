@@ -1,5 +1,7 @@
 """What a state function returns, built in one place."""
 
+from postfix_sasl_text import visible
+
 
 def unchanged(name, comment):
     """The host is as wanted already.
@@ -12,7 +14,7 @@ def unchanged(name, comment):
 
     Returns a state return with result True.
     """
-    return {"name": name, "result": True, "changes": {}, "comment": comment}
+    return _built(name, True, comment)
 
 
 def failed(name, comment):
@@ -26,7 +28,7 @@ def failed(name, comment):
 
     Returns a state return with result False.
     """
-    return {"name": name, "result": False, "changes": {}, "comment": str(comment)}
+    return _built(name, False, str(comment))
 
 
 def result(name, changes, test, what):
@@ -50,7 +52,7 @@ def result(name, changes, test, what):
         return unchanged(name, f"{what}: already as wanted")
     verb = "would change" if test else "changed"
     comment = f"{what}: {verb} {', '.join(changes)}"
-    return {"name": name, "result": None if test else True, "changes": changes, "comment": comment}
+    return _built(name, None if test else True, comment, changes)
 
 
 def waiting(name, comment):
@@ -64,4 +66,9 @@ def waiting(name, comment):
 
     Returns a state return with result None.
     """
-    return {"name": name, "result": None, "changes": {}, "comment": comment}
+    return _built(name, None, comment)
+
+
+def _built(name, result, comment, changes=None):
+    changes = visible(changes or {})
+    return {"name": name, "result": result, "changes": changes, "comment": visible(comment)}

@@ -6,6 +6,7 @@ import postfix_sasl_msmtp
 import postfix_sasl_services
 import postfix_sasl_things
 from postfix_sasl_options import NULL_IS_A_VALUE, OPTIONS
+from postfix_sasl_text import quoted
 from postfix_sasl_wrong import UnknownName, Wrong, nearest
 
 ROOT = "postfix_sasl"
@@ -129,7 +130,7 @@ def _is_secret(key):
 
 
 def _on_one_line(text):
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else quoted(char)[1:-1] for char in text)
 
 
 def _contradictions(settings):

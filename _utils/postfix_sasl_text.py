@@ -1,5 +1,6 @@
 """Text that comes from elsewhere, made fit to be shown: one line, bounded, nothing hidden in it."""
 
+import re
 import unicodedata
 
 # Controls, formats (such as those that turn the direction of writing), surrogates, private use,
@@ -7,6 +8,36 @@ import unicodedata
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MARKS = ("Mn", "Me")
 _MARKS_IN_A_ROW = 2
+# What a terminal obeys or does not show; private use and not assigned are somebody's letters.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# A byte that is no UTF-8, as repr writes what such a byte is in a text (PEP 383).
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
+
+
+def visible(data):
+    r"""Return data for Salt to send and print, with what can't be seen in its texts written out.
+
+    A byte that is no UTF-8, which no message of Salt's can carry, becomes ``\xfc``, a control
+    character ``\x1b``; ends of lines and tabs stay.
+
+    data
+        A text, or dictionaries and lists of whatever depth with texts in them.
+    """
+    if isinstance(data, dict):
+        return {visible(name): visible(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [visible(each) for each in data]
+    if not isinstance(data, str) or data.isprintable():
+        return data
+    return "".join(
+        quoted(char)[1:-1] if unicodedata.category(char) in _UNSEEN and char not in "\n\t" else char
+        for char in data
+    )
+
+
+def quoted(value):
+    r"""Return a value as Python writes it, but a byte that is no UTF-8 as such: ``'\xfc'``."""
+    return _BYTE.sub(r"\\x\1", repr(value))
 
 
 def clean(text, limit=200):

@@ -11,6 +11,7 @@ import ipaddress
 import re
 
 import postfix_sasl_lines as lines
+import postfix_sasl_text
 
 SEPARATORS = re.compile(r"[,\s]+")
 
@@ -143,8 +144,8 @@ def complaint(name, value, known=None):
 
 def shown(text):
     """Return a text in quotes, cut to what fits a line."""
-    quoted = repr(text)
-    return quoted if len(quoted) <= _WIDTH else f"{quoted[: _WIDTH - 3]}..."
+    text = postfix_sasl_text.quoted(text)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
 def is_taken_for_encrypt(name, value):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "eedebe66c42fe669"
+VERSION = "19edc5b1165a69be"
