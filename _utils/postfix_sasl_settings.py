@@ -19,6 +19,14 @@ _PAM_OF_OTHERS = frozenset(
 )
 # What saslauthd can't check: it is given a name and a password, never a challenge.
 _CHALLENGES = ("CRAM-", "DIGEST-", "NTLM", "OTP", "SCRAM-", "SRP")
+# What other formulas take, and this one has no use for.
+_OF_OTHER_FORMULAS = {
+    "lookup": "got an unknown key; packages, paths and services have Debian's names here, and "
+    "those that can differ have keys: saslauthd:instance, saslauthd:run_dir, pam:service, "
+    "fetchmail:rcfile; for more packages see docs/conventions.md",
+    "tofs": "got an unknown key; what is in a file is for keys to say: sasl:options, pam:rules, "
+    "saslauthd, fetchmail:poll, main, master; for files of your own see docs/conventions.md",
+}
 
 
 class BadPillar(ValueError):
@@ -85,6 +93,8 @@ def _flatten(value, section, problems):
         key = f"{section}:{name}" if section else str(name)
         if key in OPTIONS:
             flat[key] = item
+        elif key in _OF_OTHER_FORMULAS:
+            problems.append(f"{ROOT}:{key}: {_OF_OTHER_FORMULAS[key]}")
         elif not key or not _names_in(key):
             problems.append(_problem((key,), UnknownName(name, _names_in(section))))
         elif item is not None:

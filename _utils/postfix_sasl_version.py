@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "19edc5b1165a69be"
+VERSION = "4c36b370d7ed2f62"

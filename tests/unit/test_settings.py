@@ -1,5 +1,7 @@
 """The pillar: what the table takes, what it refuses, and in which words."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -459,6 +461,15 @@ def test_an_unknown_key_names_the_nearest(data, meant):
     (line,) = problems(data)
     assert line.endswith(f"; did you mean {meant}?")
     assert "got an unknown key; it takes " in line
+
+
+@pytest.mark.parametrize("name", ["lookup", "tofs"])
+@pytest.mark.parametrize("value", [{}, {"pkg": {"name": "postfix"}}, None])
+def test_a_key_of_other_formulas_is_refused_with_what_there_is_instead(name, value):
+    (line,) = problems({name: value})
+    assert line.startswith(f"postfix_sasl:{name}: got an unknown key; ")
+    named = re.findall(r"[a-z0-9]+:[a-z_]+", line.partition("; ")[2])
+    assert named and set(named) <= set(OPTIONS)
 
 
 def test_an_unknown_key_like_none_names_those_that_there_are():
