@@ -28,7 +28,8 @@ def fresh_fleet(tmp_path_factory):
     Each minion has another Salt; the master has the newest, as Salt wants it.
     """
     minions = {name: {"release": name, "salt": salts.OF_RELEASE[name]} for name in RELEASES}
-    with Fleet(tmp_path_factory.mktemp("fleet"), minions) as fleet:
+    logs = {"log_level_logfile": "debug"}, {"log_level_logfile": "all"}
+    with Fleet(tmp_path_factory.mktemp("fleet"), minions, *logs) as fleet:
         for host in fleet.hosts.values():
             host.add_user(USER, PASSWORD)
         yield fleet
