@@ -360,7 +360,7 @@ def _saslauthd(found):
     mechanism = (variables.get("MECHANISMS", "").split() or ["pam"])[0]
     more = variables.get("MECH_OPTIONS", "").removeprefix("-O").strip()
     found.put(saslauthd__mechanism=mechanism, saslauthd__mechanism_options=more)
-    found.put(saslauthd__cache="-c" in options)
+    found.put(saslauthd__cache="-c" in options, saslauthd__realm="-r" in options)
     if variables.get("THREADS", "").isdigit():
         found.put(saslauthd__threads=int(variables["THREADS"]))
     if instance:

@@ -157,6 +157,12 @@ OPTIONS = {
     "saslauthd:cache": Option(
         Bool(), False, "credential cache (-c); with it a locked account goes on working"
     ),
+    "saslauthd:realm": Option(
+        Bool(),
+        False,
+        "look up name@domain (-r), not the name alone; the domain is sasl:local_domain where a "
+        "client gives none",
+    ),
     "saslauthd:run_dir": Option(
         OwnDirectory(), "/var/run/saslauthd", "the socket's directory, as smtpd sees it"
     ),

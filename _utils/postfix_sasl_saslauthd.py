@@ -279,7 +279,8 @@ def defaults_text(settings, directory, systemd):
     shell. Debian 12's starts an instance only with START=yes; under systemd that would be a
     second copy.
     """
-    cache = "-c " if settings["saslauthd:cache"] else ""
+    switches = {"-c": settings["saslauthd:cache"], "-r": settings["saslauthd:realm"]}
+    options = [switch for switch, wanted in switches.items() if wanted]
     return postfix_sasl_sasl.MANAGED + _DEFAULTS.format(
         start="no" if systemd else "yes",
         mechanism=settings["saslauthd:mechanism"],
@@ -287,7 +288,7 @@ def defaults_text(settings, directory, systemd):
         if _has_ldap(settings)
         else settings["saslauthd:mechanism_options"],
         threads=settings["saslauthd:threads"],
-        options=f"{cache}-m {directory}",
+        options=" ".join([*options, "-m", directory]),
     )
 
 

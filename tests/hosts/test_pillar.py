@@ -146,6 +146,31 @@ def test_another_saslauthd_mechanism(host):
     assert logins(host) == [235, 235, 235]
 
 
+@pytest.mark.parametrize("release", ["trixie"], indirect=True)
+def test_a_login_with_its_domain_reaches_pam_whole(host):
+    """A PAM that knows names with a domain, and nothing of this machine's accounts."""
+    host.write("/etc/senders", f"{USER}@example.org\n")
+    listed = "pam_listfile.so item=user sense=allow file=/etc/senders onerr=fail"
+    rules = [f"auth required {listed}", "account required pam_permit.so"]
+
+    def codes(realm):
+        pillar = {"pam": {"rules": rules}, "saslauthd": {"realm": realm}}
+        run = host.apply(pillar=pillar)
+        assert run.succeeded and host.apply(pillar=pillar, test=True).changes == {}, run
+        with host.network():
+            names = (f"{USER}@example.org", f"{USER}@example.net", USER)
+            return [mail.login(587, name, PASSWORD).code for name in names]
+
+    assert codes(False) == [535, 535, 535]
+    assert codes(True) == [235, 535, 535]
+    pillar = {"sasl": {"local_domain": "example.org"}, "saslauthd": {"realm": True}}
+    assert host.apply(pillar={**pillar, "pam": {"rules": rules}}).succeeded
+    with host.network():
+        assert mail.login(587, USER, PASSWORD).code == 235
+    exported = host.salt("postfix_sasl.export")["postfix_sasl"]
+    assert exported["saslauthd"] == {"realm": True}
+
+
 BAD = {
     "an unknown key": ({"tls": {"mod": "may"}}, "postfix_sasl:tls:mod: ", "postfix_sasl:tls:mode"),
     "a wrong type": ({"chroot": "yes"}, "postfix_sasl:chroot: got 'yes'", "true or false"),

@@ -163,8 +163,8 @@ class TestLogins:
             ),
             ({"THREADS": "9"}, {"threads": 9}),
             (
-                {"OPTIONS": f"-c -m {SPOOL}/run/own"},
-                {"cache": True, "run_dir": "/run/own"},
+                {"OPTIONS": f"-c -r -m {SPOOL}/run/own"},
+                {"cache": True, "realm": True, "run_dir": "/run/own"},
             ),
         ],
         ids=str,

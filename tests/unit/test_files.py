@@ -100,6 +100,8 @@ class TestDefaultsFile:
         found = defaults(saslauthd={**pillar, "cache": True})
         assert (found["MECHANISMS"], found["MECH_OPTIONS"]) == ("rimap", "imap.example.com/993")
         assert (found["THREADS"], found["OPTIONS"]) == ("0", "-c -m /run/x")
+        found = defaults(saslauthd={"cache": True, "realm": True})
+        assert found["OPTIONS"] == "-c -r -m /run/x"
 
     def test_is_named_for_the_instance(self):
         assert unit_name(check({"saslauthd": {"instance": "mail"}})) == "saslauthd-mail"

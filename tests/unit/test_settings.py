@@ -54,6 +54,7 @@ DEFAULTS = {
     "saslauthd:ldap": {},
     "saslauthd:threads": 5,
     "saslauthd:cache": False,
+    "saslauthd:realm": False,
     "saslauthd:run_dir": "/var/run/saslauthd",
     "pam:manage": True,
     "pam:service": "smtp",
