@@ -32,6 +32,7 @@ def test_a_master_and_a_minion(machine):
     walk.start_minion(machine)
     walk.follow(machine, "docs/master.md", "Apply")
     assert logins(machine) == [235, 235, 235]
+    walk.follow(machine, "README.md", "When it does not work")
     walk.follow(machine, "README.md", "Taking it off")
     with machine.network():
         assert [mail.is_open(port) for port, _ in LISTENERS] == [True, False, False]
