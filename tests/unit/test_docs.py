@@ -1,5 +1,6 @@
 """README and docs: what is generated is current, and Sphinx finds nothing to complain about."""
 
+import importlib
 import re
 import runpy
 
@@ -61,6 +62,14 @@ def test_the_pages_can_be_built_and_no_link_is_broken(tmp_path, capfd):
 def test_every_file_it_names_is_there(page):
     named = re.findall(r"`([\w./-]+\.(?:py|md))`", page.read_text(encoding="utf-8"))
     missing = [name for name in named if not is_here(name)]
+    assert missing == []
+
+
+def test_what_it_says_of_how_it_works_is_there():
+    text = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(postfix_sasl_\w+)\.(?!py`)(\w+)`", text))
+    assert len(named) > 5
+    missing = [each for each in named if not hasattr(importlib.import_module(each[0]), each[1])]
     assert missing == []
 
 
