@@ -7,7 +7,7 @@ import contextlib
 import os
 
 import pytest
-from support import layers
+from support import layers, salts
 from support.cgroups import remove_leftovers
 from support.host import Host
 from support.images import RELEASES
@@ -22,7 +22,9 @@ def pytest_sessionstart(session):
 
 @pytest.fixture(scope="session", params=RELEASES)
 def release(request):
-    """Each Debian release in turn."""
+    """Each Debian release in turn; of those, with --salt, that have a Python for that Salt."""
+    if not salts.runs_on(request.param):
+        pytest.skip(f"Salt {salts.chosen()} does not run on the Python of {request.param}")
     return request.param
 
 

@@ -1,7 +1,7 @@
 """The commands people type, seen as a stranger in a terminal sees them."""
 
 import pytest
-from support import mail
+from support import mail, salts
 from support.host import Host
 from support.layers import PASSWORD, USER
 from support.places import FORMULA
@@ -12,7 +12,7 @@ APPLY = f"{FORMULA}/bin/apply"
 @pytest.fixture(scope="module")
 def machine(release):
     """A bare machine on which bin/apply has been typed, and what that printed."""
-    with Host.boot(release) as host:
+    with Host.boot(release, salt=salts.USUAL) as host:  # the one that bin/apply is to find
         host.add_user(USER, PASSWORD)
         host.dry_run = host.run(APPLY, "--test", timeout=120)
         host.first = host.run(APPLY, timeout=180)

@@ -80,6 +80,12 @@ def authorities(tmp_path_factory):
     return home
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sslyze():
+    """It is here: made when first wanted."""
+    outside.prepare_sslyze()
+
+
 def wear(host, authorities, profile):
     """Apply the formula with a certificate and a profile; None is the formula's own choice."""
     kind = PROFILES[profile or "intermediate"][0]

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import images
+from . import images, venvs
 
 # Of its own, since it needs older libraries than Salt has.
 SSLYZE_HOME = images.CACHE / "sslyze-{}.{}".format(*sys.version_info)
@@ -48,6 +48,14 @@ class Scan:
         }
         self.ciphers = {version: names for version, names in found.items() if names}
         self.groups = result["groups"]
+
+
+def prepare_sslyze() -> None:
+    """Make sslyze's virtual environment unless it is there."""
+    with images.locked(SSLYZE_HOME):
+        if not (SSLYZE_HOME / "bin/python").exists():
+            subprocess.run([sys.executable, "-m", "venv", SSLYZE_HOME], check=True)
+        venvs.install_group(SSLYZE_HOME, "outside")
 
 
 def sslyze(network, address: str, port: int, profile: str, ca_file: Path) -> Scan:

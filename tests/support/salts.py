@@ -37,6 +37,8 @@ SALTS = {
 # One host with each, where a host of every release is wanted; forky's Python is 3.14.
 OF_RELEASE = {"bookworm": "3006", "trixie": "3007", "forky": USUAL}
 
+PYTHON_OF_RELEASE = {"bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
+
 PREPARE = """
 import sys
 sys.path.insert(0, "/srv/postfix_sasl/tools")
@@ -73,6 +75,12 @@ def choose(name: str) -> None:
     salt = SALTS[name]
     private_salt.SALT, private_salt.PYTHONS = salt.number, salt.pythons
     private_salt.NOT_NEEDED = salt.not_needed
+
+
+def runs_on(release: str) -> bool:
+    """Say whether the Salt of this run runs on the Python of this release."""
+    first, last = SALTS[chosen()].pythons
+    return first <= PYTHON_OF_RELEASE[release] <= last
 
 
 def layers(release: str, name: str) -> list[Path]:
