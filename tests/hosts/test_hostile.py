@@ -1,12 +1,15 @@
-"""A hostile pillar, and a host full of traps: nothing runs that should not, nothing is damaged."""
+"""A hostile pillar, a host full of traps, servers that mean harm: nothing runs that should not."""
 
 import contextlib
 import json
+import time
 
 import pytest
-from support import certificates, layers
+from support import certificates, hostile, layers
 from support.errors import CommandFailed
 from support.host import Host
+from support.images import SALT_HOME
+from support.places import SALT_CONFIG
 
 # What differs between the releases has tests of its own.
 RELEASE = "trixie"
@@ -252,3 +255,36 @@ def assert_not_caught(host):
     assert guarded(host) == before, cleaned
     assert not host.exists("/etc/cron.d/not-there")
     assert_not_pwned(host)
+
+
+@contextlib.contextmanager
+def servers_that_mean_harm(host, directory):
+    """Such servers where master.cf has smtpd; gives the ports."""
+    master = host.read("/etc/postfix/master.cf")
+    context, ports = hostile.tls_context(directory), range(2501, 2501 + len(hostile.SERVERS))
+    options = "-o smtpd_sasl_auth_enable=yes -o smtpd_tls_security_level=encrypt"
+    lines = [f"127.0.0.1:{port} inet n - y - - smtpd {options}\n" for port in ports]
+    host.write("/etc/postfix/master.cf", master + "".join(lines))
+    with contextlib.ExitStack() as stack:
+        for port, behave in zip(ports, hostile.SERVERS.values(), strict=True):
+            with host.network():
+                stack.enter_context(hostile.serving(behave, context, ("127.0.0.1", port)))
+        yield ports
+    host.write("/etc/postfix/master.cf", master)
+
+
+def test_servers_that_mean_harm_in_the_place_of_smtpd(host, tmp_path):
+    assert host.apply().succeeded
+    with servers_that_mean_harm(host, tmp_path) as ports:
+        said = {}
+        for call in ("doctor", "status", f"probe 127.0.0.1 {ports[0]}"):
+            start = time.monotonic()
+            words = f"salt-call --config-dir={SALT_CONFIG} --local --no-color postfix_sasl.{call}"
+            done = host.run(*f"{SALT_HOME}/bin/{words}".split(), check=False, timeout=60)
+            said[call] = done.stdout + done.stderr
+            assert time.monotonic() - start < 40, call
+    for call, text in said.items():
+        assert controls(text) == set() and "Traceback" not in text, (call, text)
+        assert len(text) < 50_000, call
+    for call, port in (("doctor", ports[0]), ("status", ports[1]), ("status", ports[-1])):
+        assert str(port) in said[call], said[call]
