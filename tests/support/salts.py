@@ -37,6 +37,8 @@ SALTS = {
 # One host with each, where a host of every release is wanted; forky's Python is 3.14.
 OF_RELEASE = {"bookworm": "3006", "trixie": "3007", "forky": USUAL}
 
+# What else the functional tests run on, and which Python then: those that no release has.
+BESIDE = {"3006": "3.10", "3007": "3.12"}
 PYTHON_OF_RELEASE = {"bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
 
 PREPARE = """
