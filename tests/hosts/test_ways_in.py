@@ -23,6 +23,8 @@ def test_masterless(machine):
     assert logins(machine) == [235, 235, 235]
     with machine.network():
         assert mail.ehlo(25)["SIZE"] == ["52428800"]
+    machine.write("/srv/pillar/mail.sls", "postfix_sasl: {tls: {mode: encrypt}}\n")
+    walk.follow(machine, "docs/show.md")
 
 
 @only_trixie

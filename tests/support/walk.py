@@ -1,7 +1,8 @@
 """Follow a page on a host, from top to bottom, as a reader would.
 
 A YAML block whose first line is a comment with a path is a file that the reader writes. Commands
-are typed in a shell of root, and have to succeed and print what the page shows.
+are typed in a shell of root, and have to print what the page shows and to succeed; but for those,
+named by how they begin, with which a page shows what is wrong: they have to fail.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ START_TIMEOUT = 60
 
 def give_clone(host: Host) -> None:
     """Put a fresh clone of the repository on a host, without its tests, and Salt's directory."""
-    host.path("/etc/salt").mkdir()
+    host.path("/etc/salt").mkdir(exist_ok=True)
     target = host.path(CLONE)
     target.mkdir(parents=True)
     for name in FORMULA_DIRECTORIES:
@@ -36,12 +37,22 @@ def give_clone(host: Host) -> None:
             shutil.copy(path, target)
 
 
-def follow(host: Host, page: str, heading: str | None = None, directory: str = "/") -> None:
-    """Do all that a page says, or what it says under one heading, in a directory of the host."""
+def follow(
+    host: Host,
+    page: str,
+    heading: str | None = None,
+    directory: str = "/",
+    fails: str | None = None,
+) -> None:
+    """Do all that a page says, or what it says under one heading, in a directory of the host.
+
+    Commands that begin with `fails` have to fail.
+    """
     for block in _blocks(page, heading):
         _write(host, block)
         for command in block.commands:
-            type_command(host, command, str(block), directory)
+            has_to_fail = fails is not None and command.text.startswith(fails)
+            type_command(host, command, str(block), directory, has_to_fail)
 
 
 def write(host: Host, page: str, heading: str | None = None) -> None:
@@ -50,20 +61,28 @@ def write(host: Host, page: str, heading: str | None = None) -> None:
         _write(host, block)
 
 
-def type_command(host: Host, command: pages.Command, where: str, directory: str = "/") -> str:
-    """Type one command of a page; return what it printed."""
-    printed = type_text(host, command.text, where, directory)
+def type_command(
+    host: Host,
+    command: pages.Command,
+    where: str,
+    directory: str = "/",
+    has_to_fail: bool = False,
+) -> None:
+    """Type one command of a page, which has to print what is shown there."""
+    printed = type_text(host, command.text, where, directory, has_to_fail)
     difference = command.difference(printed)
     assert not difference, f"{where}: $ {command.text}\n{difference}"
-    return printed
 
 
-def type_text(host: Host, text: str, where: str = "", directory: str = "/") -> str:
-    """Type a command that has to succeed, with Salt's programs at hand; return what it printed."""
+def type_text(
+    host: Host, text: str, where: str = "", directory: str = "/", has_to_fail: bool = False
+) -> str:
+    """Type a command with Salt's programs at hand, and return what it printed."""
     environment = {"PATH": f"{PATH}:{SALT_HOME}/bin"}
     typed = f"{ROOT}\ncd {directory} && {{ {text}\n}} 2>&1"
     done = host.run("bash", "-c", typed, check=False, timeout=TIMEOUT, env=environment)
-    assert done.returncode == 0, f"{where}: $ {text}\n{done.stdout}"
+    said = f"{where}: $ {text}\nexit status {done.returncode}\n{done.stdout}"
+    assert bool(done.returncode) == has_to_fail, said
     return done.stdout
 
 
@@ -77,10 +96,10 @@ def install_daemons(host: Host) -> None:
         host.write(f"/etc/systemd/system/{daemon}.service", unit)
 
 
-def start_minion(host: Host) -> None:
+def start_minion(host: Host, name: str = "mail") -> None:
     """Start the minion, and wait until it answers its master."""
-    host.run("systemctl", "start", "salt-minion")
-    ping = (f"{SALT_HOME}/bin/salt", "--timeout=2", "mail", "test.ping")
+    host.run("systemctl", "restart", "salt-minion")
+    ping = (f"{SALT_HOME}/bin/salt", "--timeout=2", name, "test.ping")
     until(lambda: "True" in host.run(*ping, check=False).stdout, START_TIMEOUT)
 
 
