@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support import certificates
+from support import certificates, mail
 from support.images import RELEASES
 
 from tests.hosts.test_secrets import MARK, PLACES, pillar
 
-FAILING = "trixie"
+ONE = "trixie"
 # Each call of an execution function, all of them in one job.
 CALLS = ("drift", "watch", "status", "doctor", "export", "show", "probe")
 # Files of a minion that hold secrets, since what reads them needs them.
@@ -97,8 +97,8 @@ def test_no_secret_leaves_the_minion_or_is_kept(fleet, ear, keys):
     # One minion is refused its pillar at sight, and then takes a change back.
     bad = {**wanted, "relay": {**wanted["relay"], "password": [f"{MARK}-list"]}}
     for wrong, says in ((bad, "got a list"), (pillar(keys[1], 5, main=MILTER), "was taken back")):
-        fleet.set_pillar({**everywhere, FAILING: wrong})
-        assert says in ear.salt("state.apply", "postfix_sasl", target=FAILING).stdout
+        fleet.set_pillar({**everywhere, ONE: wrong})
+        assert says in ear.salt("state.apply", "postfix_sasl", target=ONE).stdout
 
     assert [text for text in ear.heard if ear.is_in(text)] == []
     events = ear.events()
@@ -119,3 +119,39 @@ def assert_kept_only_where_they_are_needed(fleet, ear):
     assert {oct(Path(path).stat().st_mode & 0o777) for path in found} == {"0o600"}
     assert list(root.glob("cache/jobs/**/return.p"))
     assert "[DEBUG" in Path(fleet.master.config["log_file"]).read_text()
+
+
+class Gpg:
+    """The master's keyring, where Salt's renderer looks for it, with one key."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.home = Path(fleet.master.config_dir, "gpgkeys")
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        self.type("--passphrase", "", "--quick-generate-key", "pillar@example.org")
+
+    def type(self, *words, text=None):
+        command = ("gpg", "--homedir", self.home, "--batch", "--quiet", *words)
+        done = subprocess.run(
+            self.fleet.command(*command), input=text, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def encrypted(self, text):
+        return self.type("--armor", "--trust-model=always", "-r", "pillar", "--encrypt", text=text)
+
+
+def test_a_key_that_gpg_has_encrypted_is_used(fleet, ear, keys):
+    message = Gpg(fleet).encrypted(keys[0].key)
+    texts = {"certificate_text": keys[0].certificate, "key_text": message}
+    assert not ear.is_in(message)
+    fleet.set_pillar({ONE: {}})
+    pillar_file = fleet.pillar / f"of_{ONE}.sls"
+    pillar_file.write_text("#!yaml|gpg\n" + json.dumps({"postfix_sasl": {"tls": texts}}, indent=2))
+    assert ear.salt("state.apply", "postfix_sasl", target=ONE).returncode == 0
+    with fleet.network():
+        shown = mail.certificate(465, "implicit", fleet.addresses[ONE])
+    assert shown == keys[0].der
+    assert [text for text in ear.heard if ear.is_in(text)] == []
+    assert not ear.is_in(Path(fleet.master.config["log_file"]).read_text())

@@ -21,6 +21,8 @@ HOST_PROGRAMS = {
 TEST_PROGRAMS = {
     "chromium": "chromium",
     "git": "git",
+    "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
     "postconf": "postfix",
     "ssh": "openssh-client",
     "strace": "strace",
