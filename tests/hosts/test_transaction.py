@@ -1,7 +1,7 @@
 """A configuration that does not work is taken back, whole, and the mail server goes on."""
 
 import pytest
-from support import mail
+from support import mail, pages
 from support.faults import take_port
 from support.layers import PASSWORD, USER
 
@@ -20,6 +20,13 @@ def assert_works(host):
     with host.network():
         for port, tls in LISTENERS:
             assert mail.login(port, USER, PASSWORD, tls=tls).code == 235
+
+
+def assert_shown_by_the_page(message):
+    shown = [block for block in pages.blocks() if block.page == "docs/safety.md"]
+    commands = [pages.Command("", tuple(block.text.splitlines())) for block in shown]
+    differences = [command.difference(message) for command in commands]
+    assert "" in differences, "\n".join(differences)
 
 
 def test_a_port_that_another_program_has(host):
@@ -94,9 +101,21 @@ def test_what_only_shows_when_a_client_asks_is_taken_back(host):
     (message,) = [text for text in run.failures if not text.startswith("One or more")]
     assert "was taken back" in message and "smtp/inet" in message
     assert "The mail log says:" in message and "connect to Milter service" in message
+    assert_shown_by_the_page(message)
     assert configuration(host) == before
     assert_works(host)
     assert host.apply(test=True).changes == {}
+
+
+@pytest.mark.parametrize("release", ["trixie"], indirect=True)
+def test_each_mistake_is_named_as_the_page_shows(host):
+    mistakes = {
+        "main": {"message_sise_limit": 1000},
+        "master": {"198.51.100.77:2525/inet": {"command": "smtpd"}},
+    }
+    run = host.apply(pillar=mistakes, test=True)
+    (message,) = [text for text in run.failures if not text.startswith("One or more")]
+    assert_shown_by_the_page(message)
 
 
 @pytest.mark.parametrize(

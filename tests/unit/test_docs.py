@@ -13,6 +13,8 @@ from support import pages
 
 ROOT = pillar_reference.ROOT
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+WAYS_IN = ("masterless", "master", "salt-ssh", "gitfs", "spm")
+SCREEN = 50  # lines
 
 
 def test_the_page_of_the_pillar_is_what_the_table_says():
@@ -63,6 +65,12 @@ def test_every_file_it_names_is_there(page):
     named = re.findall(r"`([\w./-]+\.(?:py|md))`", page.read_text(encoding="utf-8"))
     missing = [name for name in named if not is_here(name)]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", WAYS_IN)
+def test_a_way_in_is_at_most_one_screen(page):
+    text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= SCREEN
 
 
 def test_what_it_says_of_how_it_works_is_there():
