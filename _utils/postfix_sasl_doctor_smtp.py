@@ -17,6 +17,7 @@ _COUNT_AT_MOST = 10_000
 _COUNT_SECONDS = 1.0
 _SILENT = "no listener comes that far"
 _TLS_STEPS = ("TLS handshake", "STARTTLS")
+_UNKNOWN = "?"  # for the mechanisms of a server that is not asked, such as Dovecot
 _FATAL = re.compile(r"\b(?:fatal|panic): ")
 # What tells of a broken path to the passwords; a password that was wrong does not.
 _BROKEN = re.compile(
@@ -158,7 +159,7 @@ def wanted_of(host):
         mechanisms[login.key] = (login.conf or {}).get("mech_list", "").upper().split()
     found = []
     for key, fields in entries.items():
-        names = mechanisms.get(key) or []
+        names = mechanisms.get(key) or [_UNKNOWN]
         expected = postfix_sasl_verify.expectations(host.answering(), {key: fields}, names)
         if key in mechanisms or host.is_yes("smtpd_sasl_auth_enable", fields["options"]):
             expected = [(*one[:4], _what_can_be_told(one[4], names)) for one in expected]

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "e75d3186026e0174"
+VERSION = "98153b033e2907c8"

@@ -16,7 +16,8 @@ postfix_sasl-config-{{ name }}:
   module_and_function: postconf.get
   args: [{{ name | json }}]
   assertion: assertEqual
-  expected_return: {{ one.value | json }}
+  {#- postconf prints any white space as one blank #}
+  expected_return: {{ one.value.split() | join(" ") | json }}
 {%- endfor %}
 
 {%- for name, one in wanted["master.cf"].items() if name in ports and one.entry.value %}

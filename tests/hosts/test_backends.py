@@ -122,6 +122,8 @@ class TestFromOneToTheNext:
         with host.network():
             assert mail.mechanisms(587, "starttls") == set(BOTH)
             assert imap_login().count("AUTH=PLAIN") == 1
+        said = host.salt("postfix_sasl.doctor")
+        assert said["healthy"], said["report"]
 
     def a_database_instead_of_dovecot(self, host):
         changes = assert_applied(host, {**SASLDB, **MIXED})

@@ -10,7 +10,7 @@ POLL = {"server": "127.0.0.1", "ssl": False}
 POLL["users"] = [{"remote": "nobody", "password": "hush8731", "local": "alice"}]
 PILLAR = {
     "fetchmail": {"enabled": True, "poll": [POLL]},
-    "main": {"mynetworks": ["127.0.0.0/8"], "mailbox_command": None, "relayhost": ""},
+    "main": {"mynetworks": ["127.0.0.0/8"], "mailbox_command": None, "smtpd_banner": "a  b"},
     "master": {"2525/inet": {"command": "smtpd"}},
     "relay": {"host": "127.0.0.9", "username": "us", "password": "hush8731"},
     "services": {"smtps": {"enabled": False}},
