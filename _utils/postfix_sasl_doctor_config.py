@@ -247,7 +247,7 @@ def certificate(seen):
         if days < 0:
             text = f"port {port} shows a certificate that expired on {when}"
             return Finding(False, text, host.told)
-        if days < _SOON_DAYS:
+        if days <= _SOON_DAYS:
             text = f"port {port} shows a certificate that expires on {when}, in {days} days"
             return Finding(True, text, f"have a new certificate ready; once in place: {host.told}")
         wanted = host.value("myhostname")

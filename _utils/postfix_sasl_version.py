@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "98153b033e2907c8"
+VERSION = "5e223ccd618d8426"

@@ -1,14 +1,18 @@
 """Who of the users may log in: members of a group, and not whoever guessed too often."""
 
 import concurrent.futures
+import re
 
 import pytest
 from support import mail
+from support.images import REPOSITORY
 from support.layers import PASSWORD, USER
 
 ATTEMPTS = 3
 LOCKOUT = {"pam": {"lockout": {"attempts": ATTEMPTS, "seconds": 3600}}}
-RESET = ("faillock", "--dir", "/run/faillock-smtp", "--user", USER, "--reset")
+# As the page has it.
+PAGE = (REPOSITORY / "docs/accounts.md").read_text()
+RESET = re.search(r"`(faillock [^`]*)`", PAGE)[1].replace("NAME", USER).split()
 
 
 def answer(host, password=PASSWORD, user=USER, port=587):

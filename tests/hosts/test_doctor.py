@@ -242,9 +242,9 @@ WARNINGS = {
         "2 messages",
     ),
     "certificate that expires soon": (
-        "set -- 20200101000000Z $(date -d '+12 days' +%Y%m%d%H%M%SZ); " + NEW_CERTIFICATE,
+        "set -- 20200101000000Z $(date -d '+21 days 12 hours' +%Y%m%d%H%M%SZ); " + NEW_CERTIFICATE,
         "certificate",
-        "in 1[12] days",
+        "in 21 days",
     ),
     "socket directory open": (f"chmod 0755 {RUN_DIRECTORY}", "socket directory", "every user"),
     "certificate for another name": (

@@ -5,6 +5,7 @@ import types
 
 import postfix_sasl_daemons as daemons
 import postfix_sasl_doctor as doctor
+import postfix_sasl_doctor_config as doctor_config
 import postfix_sasl_doctor_host as doctor_host
 import postfix_sasl_doctor_saslauthd as doctor_saslauthd
 import postfix_sasl_doctor_smtp as doctor_smtp
@@ -223,6 +224,19 @@ class TestWhoMayPass:
         way.place.parent.chmod(0o700)
         path, is_socket = doctor_saslauthd._blocked(way.login, way.host, 65534, {65534})
         assert (path, is_socket) == (str(way.place.parent), False)
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(22, False), (21, True), (0, True)])
+def test_a_certificate_is_told_of_from_21_days_on(days, is_told):
+    shown = {"days_left": days, "not_after": "2030-01-02", "names": [], "self_signed": True}
+    seen = types.SimpleNamespace(
+        host=types.SimpleNamespace(value=lambda name: "mail.example.com", told="postfix reload"),
+        problems=types.SimpleNamespace(certificate=[]),
+        answers={587: {"certificate": {**shown, "subject": "CN=x"}}},
+    )
+    found = doctor_config.certificate(seen)
+    assert found.ok is True
+    assert (f"in {days} days" in found.detail) == is_told == bool(found.remedy)
 
 
 def test_processes_of_our_own():
