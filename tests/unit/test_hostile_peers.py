@@ -61,7 +61,8 @@ def assert_fit_to_be_shown(data):
 @pytest.mark.parametrize("tls", ["starttls", "implicit", "none"])
 def test_what_a_probe_shows(port, tls):
     seen = bounded(lambda: probing.probe("127.0.0.1", port, tls, TIMEOUT))
-    assert seen["connected"]
+    # A reset may come while the client still waits for its connection.
+    assert seen["connected"] or seen["error"] == "no connection: Connection reset by peer"
     wrong = probing.checks(seen, {"tls": "required", "auth_after_tls": ["PLAIN", "LOGIN"]})
     assert_fit_to_be_shown([seen, wrong, probing.table([seen]), in_status("x/inet", port, seen)])
 
