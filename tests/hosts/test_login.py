@@ -77,6 +77,19 @@ class TestAccountsThatMayNotLogIn:
             assert mail.login(587, "eve", "secret").code == 535
 
 
+def test_nobody_but_postfix_reaches_the_socket_of_saslauthd(shared_host):
+    directory = "/var/spool/postfix/var/run/saslauthd"
+    assert shared_host.run("stat", "-c", "%U:%G %a", directory).stdout == "root:sasl 710\n"
+
+    def is_reached_by(user, *groups):
+        enter = ("setpriv", f"--reuid={user}", *groups, "test", "-S", f"{directory}/mux")
+        return shared_host.run(*enter, check=False).returncode == 0
+
+    assert is_reached_by("postfix", "--regid=postfix", "--init-groups")
+    assert not is_reached_by("nobody", "--regid=nogroup", "--clear-groups")
+    assert not is_reached_by(USER, "--regid=users", "--init-groups")
+
+
 def arrived(host, port, subject):
     """Have a user send a message through a listener; return it as it is in the mailbox."""
     with host.network():
