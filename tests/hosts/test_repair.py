@@ -122,22 +122,47 @@ DAMAGES = {
     "postfix stopped": (run("systemctl", "stop", "postfix"), "service postfix"),
     "postfix disabled": (run("systemctl", "disable", "postfix"), "service postfix"),
     "postfix dead behind its unit": (run("pkill", "-KILL", "-x", "master"), "service postfix"),
+}
+# In main.cf: one by one on trixie, and all at once on each release.
+SET = {"smtpd_use_tls": "no", "smtpd_enforce_tls": "yes"}
+IN_MAIN_CF = {
     **{f"{name} removed": (without(name), name) for name in PARAMETERS},
     **{f"{name} wrong": (wrong(name), name) for name in PARAMETERS[5:7]},
-    "smtpd_use_tls set": (run("postconf", "smtpd_use_tls=no"), "smtpd_use_tls"),
-    "smtpd_enforce_tls set": (run("postconf", "smtpd_enforce_tls=yes"), "smtpd_enforce_tls"),
+    **{f"{name} set": (run("postconf", f"{name}={to}"), name) for name, to in SET.items()},
 }
 
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_named_and_mended(shared_host, name):
     """The host is shared: that a test sees only its own damage shows the others were mended."""
-    damage, thing = DAMAGES[name]
-    damage(shared_host)
-    mended = shared_host.apply()
+    assert_mended(shared_host, DAMAGES[name])
+
+
+@pytest.mark.parametrize("release", ["trixie"], indirect=True)
+@pytest.mark.parametrize("name", IN_MAIN_CF)
+def test_a_damaged_parameter_is_named_and_mended(shared_host, name):
+    assert_mended(shared_host, IN_MAIN_CF[name])
+
+
+def test_all_parameters_removed_at_once_are_named_and_mended(shared_host):
+    without_all = run("postconf", "-X", *PARAMETERS)
+    assert_mended(shared_host, (without_all, *PARAMETERS))
+
+
+def test_all_parameters_wrong_at_once_are_named_and_mended(shared_host):
+    pairs = [f"{name}=damaged" for name in PARAMETERS[5:7]]
+    pairs += [f"{name}={value}" for name, value in SET.items()]
+    names = [pair.partition("=")[0] for pair in pairs]
+    assert_mended(shared_host, (run("postconf", *pairs), *names))
+
+
+def assert_mended(host, damage):
+    make, *things = damage
+    make(host)
+    mended = host.apply()
     assert mended.succeeded, mended
-    assert set(mended.changes) == {thing}, mended
-    with shared_host.network():
+    assert set(mended.changes) == set(things), mended
+    with host.network():
         for port, tls in ((25, "starttls"), (587, "starttls"), (465, "implicit")):
             assert mail.login(port, USER, PASSWORD, tls=tls).code == 235
 
