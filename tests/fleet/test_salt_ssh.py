@@ -101,3 +101,15 @@ def test_functions_answer_but_for_those_that_need_the_pillar(site, runs):
     assert status == 0
     assert said["trixie"]["auth_tls"] == ["PLAIN", "LOGIN"]
     assert "salt" not in site.hosts["trixie"].run("ls", "-A", "/var/tmp").stdout
+
+
+def test_saltcheck_follows_a_login_and_leaves_out_what_needs_the_pillar(site, runs):
+    status, said = site.salt("saltcheck.run_state_tests", "postfix_sasl", target="trixie")
+    [tests, totals] = said["trixie"]
+    assert status == 0
+    assert {name: each["status"] for name, each in tests["postfix_sasl"].items()} == {
+        "postfix_sasl-config-not-through-salt-ssh": "Skip",
+        "postfix_sasl-drift-none": "Skip",
+        "postfix_sasl-saslauthd-login": "Pass",
+    }
+    assert totals["TEST RESULTS"]["Skipped"] == 2
