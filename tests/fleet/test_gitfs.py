@@ -1,12 +1,17 @@
 """The formula from a git repository that the master reads: a fresh minion, and a new commit."""
 
 import subprocess
+import time
 
 import pytest
-from support import mail
+import yaml
+from support import mail, pages, wait, walk
 from support.fleet import Fleet
 from support.layers import PASSWORD, USER
+from support.minion import StateRun
 
+PAGE = "docs/gitfs.md"
+SERVER = "https://git.example.org/"
 MINION = "trixie"
 BRANCH = "main"
 AUTHOR = ("-c", "user.name=test", "-c", "user.email=test@example.com")
@@ -16,17 +21,16 @@ OPTIONS["main"] = OPTIONS["main"]._replace(default={"message_size_limit": "76543
 
 
 class GitFleet(Fleet):
-    """A fleet whose master has no files of its own, only a bare repository to fetch from."""
+    """A fleet whose master has no files of its own, only a bare repository to fetch from.
+
+    Its configuration is that of the page.
+    """
 
     def __init__(self, directory, minions):
         self.repository = directory / "postfix_sasl.git"
-        config = {
-            "fileserver_backend": ["gitfs"],
-            "gitfs_provider": "gitpython",
-            "gitfs_remotes": [{f"file://{self.repository}": [{"base": BRANCH}]}],
-            "file_roots": {},
-        }
-        super().__init__(directory, minions, config)
+        [config] = [block.text for block in pages.read(pages.REPOSITORY / PAGE) if block.path]
+        here = {"gitfs_provider": "gitpython", "file_roots": {}}
+        super().__init__(directory, minions, yaml.safe_load(config) | here)
 
     def _meanwhile(self):
         git("init", "--quiet", "--bare", f"--initial-branch={BRANCH}", self.repository)
@@ -50,9 +54,15 @@ def git(*words):
 def git_fleet(tmp_path_factory):
     """A master that has the formula from git, and one minion without any mail software."""
     minions = {MINION: {"release": MINION}}
-    with GitFleet(tmp_path_factory.mktemp("gitfs"), minions) as fleet:
-        fleet.hosts[MINION].add_user(USER, PASSWORD)
-        yield fleet
+    directory = tmp_path_factory.mktemp("gitfs")
+    with pytest.MonkeyPatch.context() as patch:
+        # For git the server of the page is that directory.
+        patch.setenv("GIT_CONFIG_COUNT", "1")
+        patch.setenv("GIT_CONFIG_KEY_0", f"url.file://{directory}/.insteadOf")
+        patch.setenv("GIT_CONFIG_VALUE_0", SERVER)
+        with GitFleet(directory, minions) as fleet:
+            fleet.hosts[MINION].add_user(USER, PASSWORD)
+            yield fleet
 
 
 def test_a_fresh_minion_applies_and_then_a_new_commit_takes_effect(git_fleet):
@@ -64,8 +74,9 @@ def test_a_fresh_minion_applies_and_then_a_new_commit_takes_effect(git_fleet):
 
     git_fleet.release("_utils/postfix_sasl_options.py", NEW_DEFAULT)
     git_fleet.push("another default")
-    git_fleet.run("fileserver.update")
-    upgraded = git_fleet.apply()
-    assert upgraded.succeeded, upgraded
-    assert list(upgraded[MINION].changes) == ["message_size_limit"]
-    assert upgraded[MINION].changes["message_size_limit"]["new"] == "7654321"
+    since = time.time()
+    walk.follow(git_fleet.terminal, "docs/gitfs.md", is_written=True)
+    [answer] = wait.until(lambda: git_fleet.events(f"salt/job/*/ret/{MINION}", since))
+    changes = StateRun(answer["retcode"], answer["return"]).changes
+    assert list(changes) == ["message_size_limit"]
+    assert changes["message_size_limit"]["new"] == "7654321"

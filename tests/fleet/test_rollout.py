@@ -1,9 +1,10 @@
 """`salt-run state.orchestrate postfix_sasl.orch.rollout` on 20 minions, one with a port taken."""
 
+import time
 from dataclasses import dataclass
 
 import pytest
-from support import layers, mail
+from support import layers, mail, wait, walk
 from support.faults import free_port, take_port
 from support.fleet import Fleet
 from support.layers import PASSWORD, USER
@@ -11,6 +12,7 @@ from support.minion import StateRun
 
 NAMES = [f"minion{number:02}" for number in range(1, 21)]
 RELEASES = {"minion02": "bookworm", "minion03": "forky"}  # all others: trixie
+TYPED = "salt-run state.orchestrate"
 CANARY, TAKEN, PORT = "minion01", "minion05", 587
 FIRST_BATCH = NAMES[1:6]
 LATER = NAMES[6:]
@@ -52,7 +54,7 @@ def runs(fleet):
     take_port(fleet.hosts[TAKEN], PORT)
     seen["dry"] = fleet.rollout(test=True, target=[CANARY, TAKEN], tgt_type="list")
     seen["after_dry"] = configurations(fleet)
-    seen["first"] = fleet.rollout(batch=5)
+    seen["first"] = followed(fleet)
     seen["after_first"] = configurations(fleet)
     seen["answers_after_first"] = answers(fleet)
     seen["untouched_after_first"] = [
@@ -64,6 +66,21 @@ def runs(fleet):
     fleet.set_pillar({}, login={"user": USER, "password": PASSWORD})
     seen["second"] = fleet.rollout(batch=10)
     return Runs(**seen)
+
+
+def followed(fleet):
+    """Do what the page says of a host that fails, and return the run."""
+    since = time.time()
+    walk.follow(fleet.terminal, "docs/rollout.md", "When a host fails", fails=TYPED)
+    [event] = wait.until(lambda: orchestrations(fleet, since))
+    [states] = event["return"]["data"].values()
+    return StateRun(event["return"]["retcode"], states)
+
+
+def orchestrations(fleet, since):
+    """Return what the master tells of orchestrations that have ended since then."""
+    ended = fleet.events("salt/run/*/ret", since)
+    return [event for event in ended if event["fun"] == "runner.state.orchestrate"]
 
 
 def configurations(fleet):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from support import mail
+from support import mail, walk
 from support.fleet import FleetRun
 from support.images import RELEASES
 from support.layers import PASSWORD, USER
@@ -15,6 +15,12 @@ STATES = f"{THIN}/salt_state.tgz"
 NEW_DEFAULT = """
 OPTIONS["main"] = OPTIONS["main"]._replace(default={"message_size_limit": "7654321"})
 """
+ADDRESS = "192.0.2.10"
+LOGGED_IN_BEFORE = (
+    "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519",
+    "cat /root/.ssh/id_ed25519.pub >> /root/.ssh/authorized_keys",
+    f"ssh-keyscan {ADDRESS} > /root/.ssh/known_hosts",
+)
 each_host = pytest.mark.parametrize("name", RELEASES)
 
 
@@ -113,3 +119,13 @@ def test_saltcheck_follows_a_login_and_leaves_out_what_needs_the_pillar(site, ru
         "postfix_sasl-saslauthd-login": "Pass",
     }
     assert totals["TEST RESULTS"]["Skipped"] == 2
+
+
+def test_the_page(site):
+    """On one host, which reaches itself by the address that the page has for `mail`."""
+    host = site.hosts["forky"]
+    host.ip("address", "add", f"{ADDRESS}/32", "dev", "lo")
+    walk.give_clone(host)
+    for command in LOGGED_IN_BEFORE:
+        walk.type_text(host, command)
+    walk.follow(host, "docs/salt-ssh.md")

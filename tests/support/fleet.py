@@ -31,6 +31,7 @@ from saltfactories.plugins.event_listener import EventListener
 from . import images
 from .cgroups import make_room_for_hosts
 from .errors import HostError
+from .here import ThisMachine
 from .host import Host
 from .layers import FORMULA_DIRECTORIES
 from .minion import StateRun
@@ -230,6 +231,12 @@ class Fleet(Site):
             text=True,
             timeout=timeout,
         )
+
+    @property
+    def terminal(self) -> ThisMachine:
+        """The master, for `walk.follow`."""
+        environment = {"SALT_CONFIG_DIR": str(self.master.config_dir)}
+        return ThisMachine(environment=environment, enter=self.command)
 
     def rollout(self, test=False, **options) -> StateRun:
         """Type `salt-run state.orchestrate postfix_sasl.orch.rollout`, with these options."""

@@ -7,7 +7,6 @@ named by how they begin, with which a page shows what is wrong: they have to fai
 
 from __future__ import annotations
 
-import re
 import shutil
 
 from . import pages
@@ -18,7 +17,6 @@ from .places import PATH
 from .wait import until
 
 CLONE = "/srv/formulas/postfix_sasl"  # where the pages have the repository
-FILE = re.compile(r"# (/\S+)\n")
 ROOT = 'sudo() { "$@"; }'  # a shell of root does not need it, and may not have it
 TIMEOUT = 240
 START_TIMEOUT = 60
@@ -43,13 +41,15 @@ def follow(
     heading: str | None = None,
     directory: str = "/",
     fails: str | None = None,
+    is_written: bool = False,
 ) -> None:
     """Do all that a page says, or what it says under one heading, in a directory of the host.
 
-    Commands that begin with `fails` have to fail.
+    Commands that begin with `fails` have to fail. Where `is_written`, the page's files are there.
     """
     for block in _blocks(page, heading):
-        _write(host, block)
+        if not is_written:
+            _write(host, block)
         for command in block.commands:
             has_to_fail = fails is not None and command.text.startswith(fails)
             type_command(host, command, str(block), directory, has_to_fail)
@@ -110,6 +110,5 @@ def _blocks(page, heading):
 
 
 def _write(host, block):
-    path = FILE.match(block.text)
-    if path:
-        host.write(path[1], block.text)
+    if block.path:
+        host.write(block.path, block.text)

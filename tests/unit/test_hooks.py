@@ -1,26 +1,19 @@
 """The hooks of pre-commit, in a repository of their own, pass what is good and nothing else."""
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support import checkout
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON_FILE = "_utils/postfix_sasl_text.py"
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A copy of this repository, with everything in git's index."""
-    copy = tmp_path_factory.mktemp("hooks") / "copy"
-    left_out = shutil.ignore_patterns(".git", ".cache", ".hypothesis", "__pycache__", ".*_cache")
-    shutil.copytree(REPOSITORY, copy, ignore=left_out)
-    for words in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", *words], cwd=copy, check=True)
-    return copy
+    return checkout.make(tmp_path_factory.mktemp("hooks") / "copy")
 
 
 @pytest.fixture
