@@ -11,6 +11,9 @@ from support.images import RELEASES
 
 from tests.hosts.test_secrets import MARK, PLACES, pillar
 
+# Much is done to three hosts in one test, and many hosts may share the processors.
+pytestmark = pytest.mark.timeout(360)
+
 ONE = "trixie"
 # Each call of an execution function, all of them in one job.
 CALLS = ("drift", "watch", "status", "doctor", "export", "show", "probe")
