@@ -30,6 +30,7 @@ def test_from_a_clone_to_a_green_test(clone):
     walk.follow(here, "CONTRIBUTING.md", "From a clone to a green test", clone)
 
 
+@pytest.mark.timeout(400)  # it lints, collects 3,000 tests and makes a host
 def test_while_you_work(clone):
     here = ThisMachine(environment=COLLECTED)
     walk.follow(here, "CONTRIBUTING.md", "While you work", clone)
