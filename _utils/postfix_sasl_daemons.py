@@ -12,6 +12,8 @@ import signal
 import subprocess
 import time
 
+from postfix_sasl_processes import process_of, program_of, start_of
+
 _START_SECONDS = 15
 _COMMAND_SECONDS = 30
 _AT_ONCE_SECONDS = 3
@@ -55,71 +57,6 @@ def has_systemd():
     return os.path.isdir("/run/systemd/system")
 
 
-def process_of(pid_file, program):
-    """Return the process id in *pid_file* if that process runs *program*, else None."""
-    try:
-        # Its directory may be the daemon's own, who might put a pipe there that nobody writes to.
-        handle = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            pid = int(os.read(handle, 32).split()[0])
-        finally:
-            os.close(handle)
-        target = os.readlink(f"/proc/{pid}/exe")
-    except (OSError, ValueError, IndexError):
-        return None
-    # The name of a program that was upgraded under a running process ends in " (deleted)".
-    return pid if os.path.basename(target.removesuffix(" (deleted)")) == program else None
-
-
-def processes(program, uid=None):
-    """Return the ids of the processes that run *program*, those of the user *uid* if given.
-
-    Those inside of containers, which have ids of their own, are not counted.
-    """
-    found = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            target = os.readlink(f"/proc/{pid}/exe")
-            owner = uid if uid is None else os.stat(f"/proc/{pid}").st_uid
-            if not os.path.samefile(f"/proc/{pid}/ns/pid", "/proc/self/ns/pid"):
-                continue
-        except OSError:
-            continue
-        if owner == uid and os.path.basename(target.removesuffix(" (deleted)")) == program:
-            found.append(int(pid))
-    return sorted(found)
-
-
-def command_of(pid):
-    """Return the words a process was started with; none where it is gone."""
-    try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as words:
-            return words.read().rstrip("\0").split("\0")
-    except OSError:
-        return []
-
-
-def state_of(pid):
-    """Return a process's state, a letter of proc(5) such as ``T`` for stopped; None for none."""
-    return _status_of(pid, "State")[:1] or None
-
-
-def groups_of(pid):
-    """Return the groups of a process, as a set of numbers."""
-    return {int(word) for word in f"{_status_of(pid, 'Groups')} {_status_of(pid, 'Gid')}".split()}
-
-
-def _status_of(pid, name):
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith(f"{name}:"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return ""
-
-
 class Daemon:
     """A daemon with its unit or its init script.
 
@@ -136,9 +73,13 @@ class Daemon:
     def __init__(self, salt, name, pid_file, program):
         self.salt, self.name, self.pid_file, self.program = salt, name, pid_file, program
 
+    def pid(self):
+        """Return the id of the process; None if it does not run."""
+        return process_of(self.pid_file, self.program)
+
     def running(self):
         """Return whether the process runs."""
-        return process_of(self.pid_file, self.program) is not None
+        return self.pid() is not None
 
     def enabled(self):
         """Return whether it starts at boot."""
@@ -183,11 +124,11 @@ class Daemon:
     def end(self):
         """Stop it, also where something else has started it; raise DaemonError if it stays."""
         self.control("stop")
-        pid = process_of(self.pid_file, self.program)
+        pid = self.pid()
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        if not wait_for(lambda: process_of(self.pid_file, self.program) is None, _STOP_SECONDS):
+        if not wait_for(lambda: self.pid() is None, _STOP_SECONDS):
             raise DaemonError(f"{self.name} does not stop; {self.where_to_look()}")
 
     def control(self, action, unit=None):
@@ -267,7 +208,7 @@ class Postfix(Daemon):
         A master that could not read its configuration starts none, though processes it started
         before go on answering for a while.
         """
-        return any(_started(child) >= moment - 0.02 for child in self._children())
+        return any(start_of(child) >= moment - 0.02 for child in self._children())
 
     def has_child_before(self, moment, programs):
         """Return whether master(8) has a process of *programs* that it started before *moment*.
@@ -282,12 +223,12 @@ class Postfix(Daemon):
             return False
         since_boot = moment - now + time.clock_gettime(time.CLOCK_BOOTTIME)
         return any(
-            _program(child) in programs and 0 <= _started(child) < since_boot
+            program_of(child) in programs and 0 <= start_of(child) < since_boot
             for child in self._children()
         )
 
     def _children(self):
-        pid = process_of(self.pid_file, self.program)
+        pid = self.pid()
         try:
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
                 return children.read().split()
@@ -436,24 +377,6 @@ def run(command, accepted=(0,), seconds=_COMMAND_SECONDS):
 def _first_line(error):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-def _program(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
-            return name.read().rstrip("\n")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def _started(pid):
-    """Return when a process started, in seconds of uptime: proc(5), the 22nd field of stat."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            after_name = stat.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return -1.0
-    return int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for(condition, seconds):

@@ -10,6 +10,7 @@ import stat
 
 import postfix_sasl_daemons
 import postfix_sasl_owner
+import postfix_sasl_processes
 import postfix_sasl_sasl
 import postfix_sasl_statoverride
 import postfix_sasl_textfile
@@ -35,8 +36,8 @@ class Saslauthd:
     def processes(self):
         """Every running one, as ``{pid: socket}``."""
         found = {}
-        for pid in postfix_sasl_daemons.processes(_PROGRAM):
-            words = postfix_sasl_daemons.command_of(pid)
+        for pid in postfix_sasl_processes.processes(_PROGRAM):
+            words = postfix_sasl_processes.command_of(pid)
             found[pid] = f"{_directory(words)}/mux"
         return found
 
@@ -76,7 +77,7 @@ class Saslauthd:
     def mechanism(self):
         """Return where the one in use looks passwords up."""
         for pid, socket in self.processes.items():
-            words = postfix_sasl_daemons.command_of(pid)
+            words = postfix_sasl_processes.command_of(pid)
             if any(_same(socket, wanted) for wanted in self.wanted) and "-a" in words[:-1]:
                 return words[words.index("-a") + 1]
         variables = self.instances.get(self.service() or self.unit(), {})
@@ -89,7 +90,7 @@ def running(seen):
     if not seen.host.saslauthd_logins:
         return _not_asked()
     unit = daemon.unit()
-    held = [pid for pid in daemon.processes if postfix_sasl_daemons.state_of(pid) == "T"]
+    held = [pid for pid in daemon.processes if postfix_sasl_processes.state_of(pid) == "T"]
     if held:
         pids = " ".join(map(str, held))
         text = f"saslauthd is stopped (processes {pids}): it takes logins and answers none"
@@ -227,8 +228,8 @@ def running_groups(seen):
     if user is None or gid is None or not _needs_group(host, user):
         return Finding(True, "no group is needed")
     groups = {
-        pid: postfix_sasl_daemons.groups_of(pid)
-        for pid in postfix_sasl_daemons.processes("smtpd", user.pw_uid)
+        pid: postfix_sasl_processes.groups_of(pid)
+        for pid in postfix_sasl_processes.processes("smtpd", user.pw_uid)
     }
     # A process that ended meanwhile has none at all.
     pids = [pid for pid in groups if groups[pid]]

@@ -4,10 +4,10 @@ import os
 import re
 import time
 
-import postfix_sasl_daemons
 import postfix_sasl_doctor_host as doctor_host
 import postfix_sasl_maillog
 import postfix_sasl_probe
+import postfix_sasl_processes
 import postfix_sasl_services
 import postfix_sasl_verify
 from postfix_sasl_doctor_host import Finding, several
@@ -31,9 +31,9 @@ _BROKEN = re.compile(
 def running(seen):
     """master(8) runs, whatever the unit says."""
     host, daemon = seen.host, seen.host.postfix
-    pid = postfix_sasl_daemons.process_of(daemon.pid_file, daemon.program)
+    pid = daemon.pid()
     if pid is not None:
-        state = postfix_sasl_daemons.state_of(pid)
+        state = postfix_sasl_processes.state_of(pid)
         if state == "T":
             return Finding(False, f"master (process {pid}) is stopped", f"kill -CONT {pid}")
         return Finding(True, f"master runs (process {pid})")

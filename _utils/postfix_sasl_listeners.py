@@ -16,8 +16,8 @@ every Postfix program: "no local interface found for ...".
 import re
 import socket
 
-import postfix_sasl_daemons
 import postfix_sasl_lines as lines
+import postfix_sasl_processes
 import postfix_sasl_sockets as sockets
 
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.%A-Za-z0-9]+\]|[0-9A-Fa-f:.]+")
@@ -181,7 +181,9 @@ class Listeners:
         return sockets.holder(address, port, self._master)
 
     def _master(self):
-        return postfix_sasl_daemons.process_of(f"{self._queue_directory}/pid/master.pid", "master")
+        return postfix_sasl_processes.process_of(
+            f"{self._queue_directory}/pid/master.pid", "master"
+        )
 
 
 def lines_of(value):

@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "5e223ccd618d8426"
+VERSION = "fa6ba3353fc6a4f6"

@@ -8,8 +8,8 @@ its pillar.
 import os
 import time
 
-import postfix_sasl_daemons
 import postfix_sasl_drift
+import postfix_sasl_processes
 import postfix_sasl_statoverride
 
 # What things such as a group's members or a package are read from.
@@ -49,7 +49,7 @@ def fingerprint(watched):
     """Return something that is equal as long as the files and processes are the same."""
     return (
         [_status(path) for path in watched["files"]],
-        [postfix_sasl_daemons.process_of(*each) for each in watched["processes"]],
+        [postfix_sasl_processes.process_of(*each) for each in watched["processes"]],
     )
 
 

@@ -3,12 +3,12 @@
 import os
 import types
 
-import postfix_sasl_daemons as daemons
 import postfix_sasl_doctor as doctor
 import postfix_sasl_doctor_config as doctor_config
 import postfix_sasl_doctor_host as doctor_host
 import postfix_sasl_doctor_saslauthd as doctor_saslauthd
 import postfix_sasl_doctor_smtp as doctor_smtp
+import postfix_sasl_processes as processes
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -241,8 +241,8 @@ def test_a_certificate_is_told_of_from_21_days_on(days, is_told):
 
 def test_processes_of_our_own():
     program = os.path.basename(os.path.realpath("/proc/self/exe"))
-    assert os.getpid() in daemons.processes(program)
-    assert daemons.state_of(os.getpid()) in ("R", "S")
-    assert daemons.groups_of(os.getpid()) == {*os.getgroups(), os.getgid()}
-    assert daemons.command_of(os.getpid())[0]
-    assert daemons.state_of(2**22 + 1) is None
+    assert os.getpid() in processes.processes(program)
+    assert processes.state_of(os.getpid()) in ("R", "S")
+    assert processes.groups_of(os.getpid()) == {*os.getgroups(), os.getgid()}
+    assert processes.command_of(os.getpid())[0]
+    assert processes.state_of(2**22 + 1) is None
