@@ -9,8 +9,8 @@ import time
 
 import postfix_sasl_config
 import postfix_sasl_daemons
-import postfix_sasl_export
 import postfix_sasl_known
+import postfix_sasl_live
 import postfix_sasl_maincf
 import postfix_sasl_mastercf
 import postfix_sasl_probe
@@ -132,7 +132,7 @@ def _listeners(running):
     master_text = postfix_sasl_textfile.read_config(postfix_sasl_config.MASTER_CF)
     main = postfix_sasl_maincf.MainCf.parse(main_text).as_dict()
     entries = postfix_sasl_mastercf.MasterCf.parse(master_text).entries()
-    conf = postfix_sasl_export.read_smtpd_conf(main) or {}
+    conf = postfix_sasl_live.read_smtpd_conf(main) or {}
     mechanisms = conf.get("mech_list", "").upper().split()
     wanted = postfix_sasl_verify.expectations(main, entries, mechanisms)[:_MAX_LISTENERS]
     if not running:

@@ -2,7 +2,8 @@
 
 import pytest
 from postfix_sasl_config import main_cf
-from postfix_sasl_export import Live, pillar
+from postfix_sasl_export import pillar
+from postfix_sasl_live import Live
 from postfix_sasl_pam import DEFAULT_RULES
 from postfix_sasl_sasl import SASLDB_INSIDE
 from postfix_sasl_services import entries, merged
