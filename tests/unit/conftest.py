@@ -44,3 +44,9 @@ def serve():
             return listener.getsockname()[1], heard
 
         yield start
+
+
+@pytest.fixture
+def any_port_is_free(monkeypatch):
+    """Have no other program on any port, whatever runs on this machine."""
+    monkeypatch.setattr("postfix_sasl_sockets.holder", lambda *place: None)
