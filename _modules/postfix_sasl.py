@@ -1,7 +1,6 @@
 """The postfix_sasl formula on one host: check its pillar, apply a part of it, see what it does."""
 
 import contextlib
-import json
 import os
 import subprocess
 
@@ -15,13 +14,13 @@ import postfix_sasl_drift
 import postfix_sasl_export
 import postfix_sasl_login
 import postfix_sasl_parts
+import postfix_sasl_pillar
 import postfix_sasl_probe
 import postfix_sasl_schedule
 import postfix_sasl_settings
 import postfix_sasl_show
 import postfix_sasl_status
 import postfix_sasl_watched
-import salt.pillar
 from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
@@ -126,7 +125,8 @@ def try_login(host, port=587, tls=None, credentials=LOGIN, timeout=10, saltenv="
 
         salt web1 postfix_sasl.try_login mail.example.org
     """
-    account = (_rendered(credentials, saltenv) if credentials else None) or {}
+    with _pillar(saltenv) as pillar:
+        account = (pillar.rendered(credentials) if credentials else None) or {}
     if not isinstance(account, dict) or set(account) - {"user", "password"}:
         raise CommandExecutionError("postfix_sasl_login: it takes user and password")
     hosts = host if isinstance(host, list) else [host]
@@ -157,7 +157,8 @@ def check(settings=None, saltenv="base"):
 
         salt '*' postfix_sasl.check settings='{"tls": {"mode": "encrypt"}}'
     """
-    return postfix_sasl_settings.shown(_checked(settings, saltenv))
+    with _pillar(saltenv) as pillar:
+        return postfix_sasl_settings.shown(pillar.checked(settings))
 
 
 def apply_(part, settings=None, test=False, saltenv="base"):
@@ -188,7 +189,8 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         raise CommandExecutionError(
             f"part: got {part!r}; it takes one of {', '.join(postfix_sasl_parts.PARTS)}"
         )
-    checked = _checked(settings, saltenv)
+    with _pillar(saltenv) as pillar:
+        checked = pillar.checked(settings)
     with _errors(part):
         return _done(postfix_sasl_parts.part(part, checked, _host(saltenv)), test)
 
@@ -223,7 +225,8 @@ def remove_(settings=PILLAR, test=False, saltenv="base", part=None):
         raise CommandExecutionError(
             f"part: got {part!r}; it takes one of {', '.join(postfix_sasl_clean.PARTS)}"
         )
-    checked = _checked(settings, saltenv)
+    with _pillar(saltenv) as pillar:
+        checked = pillar.checked(settings)
     with _errors("remove"):
         if part is None:
             removal = postfix_sasl_clean.removal(checked, _host(saltenv))
@@ -273,10 +276,11 @@ def show(name=None, settings=PILLAR, saltenv="base"):
         salt mail postfix_sasl.show smtpd_tls_mandatory_protocols
         salt mail postfix_sasl.show settings='{"tls": {"mode": "encrypt"}}' --out=json
     """
-    pillar = _pillar_now(settings, saltenv)
-    _valid(pillar)
+    with _pillar(saltenv) as pillar:
+        now = pillar.now(settings)
+        postfix_sasl_settings.check(now)
     with _errors("show"):
-        return visible(postfix_sasl_show.show(pillar, _host(saltenv), name))
+        return visible(postfix_sasl_show.show(now, _host(saltenv), name))
 
 
 def drift(settings=PILLAR, saltenv="base", watched=False):
@@ -301,7 +305,9 @@ def drift(settings=PILLAR, saltenv="base", watched=False):
 
         salt '*' postfix_sasl.drift
     """
-    changes, parts = _differences(_checked_now(settings, saltenv), saltenv)
+    with _pillar(saltenv) as pillar:
+        checked = pillar.checked_now(settings)
+    changes, parts = _differences(checked, saltenv)
     found = {"drifted": bool(changes), "changes": visible(changes)}
     return {**found, "watched": postfix_sasl_watched.by(parts)} if watched else found
 
@@ -378,7 +384,8 @@ def status(settings=PILLAR, saltenv="base"):
     """
 
     def prepare():
-        checked = _checked_now(settings, saltenv)
+        with _pillar(saltenv) as pillar:
+            checked = pillar.checked_now(settings)
         return lambda: _differences(checked, saltenv)[0]
 
     return visible(postfix_sasl_status.of_this_host(__salt__, prepare))
@@ -446,32 +453,17 @@ def _differences(checked, saltenv):
     return changes, parts
 
 
-def _checked_now(settings, saltenv):
-    """Return the checked settings, of a template those of the pillar that a state run would get."""
-    return _valid(_pillar_now(settings, saltenv))
-
-
-def _pillar_now(settings, saltenv):
-    """Return *settings*, of a template what it makes of the pillar that a state run would get."""
-    if isinstance(settings, str):
-        return _rendered(settings, saltenv, {"pillar": _pillar_as_it_is_now(saltenv)})
-    return settings
-
-
 def _host(saltenv):
     return postfix_sasl_parts.Host(__salt__, __context__, __opts__, saltenv)
 
 
-def _pillar_as_it_is_now(saltenv):
-    """Return the pillar that a state run would get; a minion's memory may have an older one."""
-    env = saltenv if __opts__.get("pillarenv_from_saltenv") else __opts__.get("pillarenv")
-    compiler = salt.pillar.get_pillar(
-        __opts__, dict(__grains__), __opts__["id"], __opts__.get("saltenv"), pillarenv=env
-    )
-    found = compiler.compile_pillar()
-    if "_errors" in found:
-        raise CommandExecutionError(f"pillar: {'; '.join(map(str, found['_errors']))}")
-    return found
+@contextlib.contextmanager
+def _pillar(saltenv):
+    """Give the Source of the pillar; a pillar that can't be used is an error of Salt's."""
+    try:
+        yield postfix_sasl_pillar.Source(_host(saltenv), __grains__)
+    except postfix_sasl_settings.BadPillar as bad:
+        raise CommandExecutionError(str(bad)) from None
 
 
 def _done(part, test):
@@ -487,42 +479,3 @@ def _errors(label):
         yield
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise CommandExecutionError(visible(f"{label}: {error}")) from error
-
-
-def _checked(settings, saltenv):
-    """Return the checked settings; in a state run a template is rendered and checked only once.
-
-    The context of a state run ends with it, and is known by the file client that Salt keeps
-    there. Any other context lives as long as a minion that does not fork.
-    """
-    if not isinstance(settings, str):
-        return _valid(settings)
-    kept = __context__ if "fileclient" in __context__ else {}
-    key = f"postfix_sasl.settings {saltenv} {settings}"
-    if key not in kept:
-        kept[key] = _valid(_rendered(settings, saltenv))
-    return kept[key]
-
-
-def _valid(pillar):
-    try:
-        return postfix_sasl_settings.check(pillar)
-    except postfix_sasl_settings.BadPillar as bad:
-        raise CommandExecutionError(str(bad)) from None
-
-
-def _rendered(url, saltenv, context=None):
-    """Return the data that the template of the URL *url* renders to, given this *context*."""
-    text = __salt__["cp.get_file_str"](url, saltenv=saltenv)
-    if not text:
-        raise CommandExecutionError(
-            f"settings: there is no file {url}; is the formula in file_roots? salt-ssh hands the "
-            "pillar and files to states alone: state.apply postfix_sasl test=True"
-        )
-    rendered = __salt__["file.apply_template_on_contents"](
-        text, template="jinja", context=context or {}, defaults={}, saltenv=saltenv
-    )
-    try:
-        return json.loads(rendered)
-    except (TypeError, ValueError) as error:
-        raise CommandExecutionError(f"settings: {url} does not render to JSON: {error}") from None

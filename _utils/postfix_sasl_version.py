@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "8414033939767ca9"
+VERSION = "ed11ffa3cc972382"

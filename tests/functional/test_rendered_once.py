@@ -16,9 +16,10 @@ def module(loaders):
 def renderings(module, monkeypatch):
     """A list that gets longer with each rendering."""
     _, names = module
-    found, real = [], names["_rendered"]
-    monkeypatch.setitem(
-        names, "_rendered", lambda *arguments: found.append(arguments) or real(*arguments)
+    source = names["postfix_sasl_pillar"].Source
+    found, real = [], source.rendered
+    monkeypatch.setattr(
+        source, "rendered", lambda *arguments: found.append(arguments) or real(*arguments)
     )
     return found
 
