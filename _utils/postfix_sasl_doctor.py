@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import postfix_sasl_doctor_config as config
 import postfix_sasl_doctor_host as doctor_host
+import postfix_sasl_doctor_instances as instances
 import postfix_sasl_doctor_login as login
 import postfix_sasl_doctor_saslauthd as saslauthd
 import postfix_sasl_doctor_smtp as smtp
@@ -96,7 +97,7 @@ class Seen:
 
     def __init__(self):
         self.host = doctor_host.Host()
-        self.saslauthd = saslauthd.Saslauthd(self.host)
+        self.saslauthd = instances.Saslauthd(self.host)
         self._log = postfix_sasl_maillog.MailLog(_LOG_SECONDS)
         self.wanted = smtp.wanted_of(self.host)
         at_socket, at_port = login.attempts(self.host, self.wanted)

@@ -4,91 +4,47 @@ import functools
 import grp
 import os
 import pwd
-import re
-import shlex
 import stat
 
-import postfix_sasl_daemons
 import postfix_sasl_owner
 import postfix_sasl_processes
-import postfix_sasl_sasl
 import postfix_sasl_statoverride
-import postfix_sasl_textfile
 from postfix_sasl_doctor_host import Finding, control, quoted, several
+from postfix_sasl_doctor_instances import PROGRAM, has_native_unit, reads_start, same
 
 _GROUP = "sasl"
-_PROGRAM = "saslauthd"
-_UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-_DEFAULTS = re.compile(r"saslauthd(?:-[A-Za-z0-9_.-]+)?")
-_NOT_BACKUPS = re.compile(r"\.(?:dpkg-\w+|bak|old|orig|save|ucf-\w+)$|~$")
 
 
-class Saslauthd:
-    """The saslauthd processes of this host, and the instances it is configured to have."""
+def _where_asked(check):
+    """Have a check say that it does not apply where no smtpd asks saslauthd."""
 
-    def __init__(self, host):
-        self.host = host
-        wanted = [login.socket for login in host.saslauthd_logins]
-        # Where smtpd looks; the first listener's word counts where they differ.
-        self.wanted = list(dict.fromkeys(wanted))
+    @functools.wraps(check)
+    def asked(seen):
+        if not seen.host.saslauthd_logins:
+            return Finding(None, "does not apply: saslauthd is not asked")
+        return check(seen)
 
-    @functools.cached_property
-    def processes(self):
-        """Every running one, as ``{pid: socket}``."""
-        found = {}
-        for pid in postfix_sasl_processes.processes(_PROGRAM):
-            words = postfix_sasl_processes.command_of(pid)
-            found[pid] = f"{_directory(words)}/mux"
-        return found
-
-    @functools.cached_property
-    def instances(self):
-        """Every configured one, as ``{service: variables}``."""
-        found = {}
-        names = sorted(os.listdir("/etc/default")) if os.path.isdir("/etc/default") else []
-        for name in names:
-            if _DEFAULTS.fullmatch(name) and not _NOT_BACKUPS.search(name):
-                found[name] = _variables(f"/etc/default/{name}")
-        return found
-
-    def socket_of(self, service):
-        """Return where a configured instance makes its socket."""
-        try:
-            words = shlex.split(self.instances[service].get("OPTIONS", ""))
-        except ValueError:
-            words = []
-        return f"{_directory(words)}/mux"
-
-    def service(self):
-        """Return the service that should make the socket smtpd looks for, or None."""
-        for name in self.instances:
-            if any(_same(self.socket_of(name), socket) for socket in self.wanted):
-                return name
-        return None
-
-    def unit(self):
-        """Return the service to start: that one, or else the only or the formula's one."""
-        name = self.service()
-        if name is None:
-            own = [one for one in self.instances if one != _PROGRAM]
-            name = own[0] if own and self.host.is_ours else _PROGRAM
-        return name if _has_unit(name) else _PROGRAM
-
-    def mechanism(self):
-        """Return where the one in use looks passwords up."""
-        for pid, socket in self.processes.items():
-            words = postfix_sasl_processes.command_of(pid)
-            if any(_same(socket, wanted) for wanted in self.wanted) and "-a" in words[:-1]:
-                return words[words.index("-a") + 1]
-        variables = self.instances.get(self.service() or self.unit(), {})
-        return (variables.get("MECHANISMS", "").split() or ["pam"])[0]
+    return asked
 
 
+def _with_user(check):
+    """Give a check the user that smtpd runs as, besides; without that user it fails."""
+
+    @functools.wraps(check)
+    def with_user(seen):
+        user = _user(seen.host)
+        if user is None:
+            text = f"mail_owner: there is no user {seen.host.value('mail_owner')}"
+            return Finding(False, text, "dpkg-reconfigure postfix")
+        return check(seen, user)
+
+    return with_user
+
+
+@_where_asked
 def running(seen):
     """A saslauthd runs, and is not held."""
     daemon = seen.saslauthd
-    if not seen.host.saslauthd_logins:
-        return _not_asked()
     unit = daemon.unit()
     held = [pid for pid in daemon.processes if postfix_sasl_processes.state_of(pid) == "T"]
     if held:
@@ -102,7 +58,7 @@ def running(seen):
     starter = control("restart", unit)
     name = daemon.service() or unit
     start = daemon.instances.get(name, {}).get("START", "").lower()
-    if not _has_native_unit(unit) and _reads_start() and start != "yes":
+    if not has_native_unit(unit) and reads_start() and start != "yes":
         text += f"; /etc/init.d/saslauthd wants START=yes in /etc/default/{name}"
         return Finding(False, text, f"echo START=yes >> /etc/default/{name} && {starter}")
     return _moved(seen, text) or Finding(False, text, starter)
@@ -115,7 +71,7 @@ def _moved(seen, text):
     if daemon.service() is not None or unit not in daemon.instances or not daemon.wanted:
         return None
     there, wanted = (os.path.dirname(path) for path in (daemon.socket_of(unit), daemon.wanted[0]))
-    if unit == _PROGRAM or f"-m {there}" not in daemon.instances[unit].get("OPTIONS", ""):
+    if unit == PROGRAM or f"-m {there}" not in daemon.instances[unit].get("OPTIONS", ""):
         return None
     path = f"/etc/default/{unit}"
     text += f"; OPTIONS in {path} put its socket into {there}, smtpd looks in {wanted}"
@@ -123,14 +79,13 @@ def _moved(seen, text):
     return Finding(False, text, command)
 
 
+@_where_asked
 def socket(seen):
     """The socket is where each smtpd looks for it, which the chroot decides."""
     host, daemon = seen.host, seen.saslauthd
-    if not host.saslauthd_logins:
-        return _not_asked()
     live = {path for path in daemon.processes.values() if _is_socket(path)}
     for login in host.saslauthd_logins:
-        if any(_same(login.socket, path) for path in live):
+        if any(same(login.socket, path) for path in live):
             continue
         where = "in the chroot" if login.is_chrooted else "not in the chroot"
         text = f"{login.key} is {where} and looks for {login.socket}"
@@ -151,7 +106,7 @@ def _brought_together(seen, login, live):
     if login.is_chrooted:
         inside = login.socket.removeprefix(host.queue_directory)
     other = host.on_the_host(inside, not login.is_chrooted)
-    if any(_same(other, path) for path in live):
+    if any(same(other, path) for path in live):
         keys = [one.key for one in host.saslauthd_logins if one.is_chrooted == login.is_chrooted]
         column = "n" if login.is_chrooted else "y"
         columns = " ".join(quoted(f"{key}/chroot={column}") for key in keys)
@@ -169,14 +124,11 @@ def _brought_together(seen, login, live):
     return f"set -m {directory} in OPTIONS of /etc/default/{unit}, then: {control('restart', unit)}"
 
 
-def directory(seen):
+@_where_asked
+@_with_user
+def directory(seen, user):
     """The user of smtpd may go to the socket, and others may not."""
     host = seen.host
-    if not host.saslauthd_logins:
-        return _not_asked()
-    user = _user(host)
-    if user is None:
-        return _no_user(host)
     everyone = {*_groups(user), _gid(_GROUP)}
     shown = []
     for login in {one.socket: one for one in host.saslauthd_logins}.values():
@@ -201,14 +153,11 @@ def directory(seen):
     return Finding(True, several(shown))
 
 
-def group(seen):
+@_where_asked
+@_with_user
+def group(seen, user):
     """Postfix's user is in the group that may pass."""
     host = seen.host
-    if not host.saslauthd_logins:
-        return _not_asked()
-    user = _user(host)
-    if user is None:
-        return _no_user(host)
     if _gid(_GROUP) is None:
         return Finding(False, f"there is no group {_GROUP}", f"addgroup --system {_GROUP}")
     if not _needs_group(host, user):
@@ -219,11 +168,10 @@ def group(seen):
     return Finding(False, text, f"gpasswd -a {user.pw_name} {_GROUP} && {host.told}")
 
 
+@_where_asked
 def running_groups(seen):
     """The smtpd processes that run have that group; those from before it was given don't."""
     host = seen.host
-    if not host.saslauthd_logins:
-        return _not_asked()
     user, gid = _user(host), _gid(_GROUP)
     if user is None or gid is None or not _needs_group(host, user):
         return Finding(True, "no group is needed")
@@ -242,11 +190,10 @@ def running_groups(seen):
     return Finding(True, f"{what} group {_GROUP}")
 
 
+@_where_asked
 def statoverride(seen):
     """The owner and mode of the directory are registered with dpkg, which gives it no other."""
     host = seen.host
-    if not host.saslauthd_logins:
-        return _not_asked()
     wanted = {"user": "root", "group": _GROUP, "mode": "0710"}
     for place in dict.fromkeys(os.path.dirname(one.socket) for one in host.saslauthd_logins):
         found = postfix_sasl_statoverride.registered(place)
@@ -262,56 +209,7 @@ def statoverride(seen):
     return Finding(True, f"dpkg keeps root:{_GROUP} 0710")
 
 
-def _not_asked():
-    return Finding(None, "does not apply: saslauthd is not asked")
-
-
-# -- instances ------------------------------------------------------------------------------------
-
-
-def _directory(words):
-    """Return the socket's directory that saslauthd's options name."""
-    for at, word in enumerate(words):
-        if word == "-m" and words[at + 1 : at + 2]:
-            return words[at + 1].rstrip("/")
-        if word.startswith("-m") and len(word) > 2:
-            return word[2:].rstrip("/")
-    return postfix_sasl_sasl.DEBIAN_RUN_DIRECTORY
-
-
-def _variables(path):
-    try:
-        text = postfix_sasl_textfile.read(path)[:100_000]
-    except OSError:
-        return {}
-    lines = (line.strip() for line in text.splitlines())
-    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
-
-
-def _has_native_unit(name):
-    if not postfix_sasl_daemons.has_systemd():
-        return False
-    return any(os.path.exists(f"{place}/{name}.service") for place in _UNITS)
-
-
-def _has_unit(name):
-    return _has_native_unit(name) or os.path.exists(f"/etc/init.d/{name}")
-
-
-def _reads_start():
-    """Return whether Debian's init script starts only instances that say START=yes."""
-    try:
-        return "START" in postfix_sasl_textfile.read("/etc/init.d/saslauthd")
-    except OSError:
-        return False
-
-
 # -- who may pass ---------------------------------------------------------------------------------
-
-
-def _same(path, other):
-    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _is_socket(path):
@@ -341,11 +239,6 @@ def _user(host):
         return pwd.getpwnam(host.value("mail_owner"))
     except KeyError:
         return None
-
-
-def _no_user(host):
-    text = f"mail_owner: there is no user {host.value('mail_owner')}"
-    return Finding(False, text, "dpkg-reconfigure postfix")
 
 
 def _gid(name):
@@ -384,7 +277,7 @@ def _blocked(login, host, uid, gids):
         if not _may(status, uid, gids, 1):
             # The socket's own directory by the name that configuration has for it.
             own = os.path.dirname(login.socket)
-            return (own if _same(place, own) else place), False
+            return (own if same(place, own) else place), False
     status = _status(login.socket)
     if status is not None and not _may(status, uid, gids, 2):
         return login.socket, True
