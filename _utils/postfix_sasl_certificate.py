@@ -17,11 +17,11 @@ import re
 import ssl
 import stat
 
+EXPIRES_NOW, EXPIRES_SOON = 7, 21  # days: when to hurry, when to think of a new one
 _PEM = re.compile(
     rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL | re.ASCII
 )
 _ANY_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
-_SOON = datetime.timedelta(days=7)
 
 _SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
@@ -173,7 +173,7 @@ def _dates(data, path):
     if now < start:
         text = f"{path} is valid only from {start:%Y-%m-%d %H:%M} UTC; is the clock right?"
         return [(True, text)]
-    if now > end - _SOON:
+    if now > end - datetime.timedelta(days=EXPIRES_NOW):
         return [(False, f"{path} expires on {end:%Y-%m-%d}; have a new certificate ready")]
     return []
 

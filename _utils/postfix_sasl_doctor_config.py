@@ -12,9 +12,9 @@ import postfix_sasl_pamstack
 import postfix_sasl_sasl
 import postfix_sasl_tls
 import postfix_sasl_validate
+from postfix_sasl_certificate import EXPIRES_SOON
 from postfix_sasl_doctor_host import Finding, quoted, several
 
-_SOON_DAYS = 21
 _PLAINTEXT = {"PLAIN", "LOGIN"}
 _PWCHECK_METHODS = {
     "saslauthd",
@@ -247,7 +247,7 @@ def certificate(seen):
         if days < 0:
             text = f"port {port} shows a certificate that expired on {when}"
             return Finding(False, text, host.told)
-        if days <= _SOON_DAYS:
+        if days <= EXPIRES_SOON:
             text = f"port {port} shows a certificate that expires on {when}, in {days} days"
             return Finding(True, text, f"have a new certificate ready; once in place: {host.told}")
         wanted = host.value("myhostname")

@@ -4,11 +4,11 @@ What the hosts say is not trusted: a row holds only short, clean texts and numbe
 answer is.
 """
 
+from postfix_sasl_certificate import EXPIRES_NOW, EXPIRES_SOON
 from postfix_sasl_text import clean
 
 # From the worst to what needs no look.
 LEVELS = ("wrong", "attention", "fine", "none")
-EXPIRES_NOW, EXPIRES_SOON = 7, 21  # days
 _MOST = 20  # of anything that a host lists
 _FOREVER = 10**6
 

@@ -13,6 +13,7 @@ import os
 import tempfile
 
 import postfix_sasl_report as report
+from postfix_sasl_certificate import EXPIRES_NOW, EXPIRES_SOON
 from postfix_sasl_report_style import CSS
 from postfix_sasl_text import clean, fitted
 
@@ -37,7 +38,7 @@ _COLUMNS = (
 )
 _NOTHING = "&ndash;"
 _SCALE = 90  # days that the picture shows; more is as good as any
-_MARKS = (0, report.EXPIRES_NOW, report.EXPIRES_SOON, 30, 60)
+_MARKS = (0, EXPIRES_NOW, EXPIRES_SOON, 30, 60)
 _BARS = 30
 _NAME_COLUMNS = 24  # beside a bar's label, also on a telephone
 _BAR_HEIGHT = 40
@@ -112,8 +113,8 @@ def page(data):
 {_table(hosts)}
 </main>
 <footer><p>Wrong: no answer, not answering clients as configured, or a certificate with
-{report.EXPIRES_NOW} days left or fewer. Needs attention: a certificate with
-{report.EXPIRES_SOON} days left or fewer, or a host that is not as its pillar says.</p></footer>
+{EXPIRES_NOW} days left or fewer. Needs attention: a certificate with
+{EXPIRES_SOON} days left or fewer, or a host that is not as its pillar says.</p></footer>
 </body>
 </html>
 """

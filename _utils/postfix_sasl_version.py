@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "ed11ffa3cc972382"
+VERSION = "f33dc20ec224cd07"
