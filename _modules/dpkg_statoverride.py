@@ -7,11 +7,9 @@ import postfix_sasl_current
 
 __version__ = postfix_sasl_current.version()
 
-import subprocess
-
 import postfix_sasl_statoverride as statoverride
+from postfix_sasl_error import shown
 from postfix_sasl_text import visible
-from salt.exceptions import CommandExecutionError
 
 __func_alias__ = {"list_": "list", "set_": "set"}
 
@@ -35,10 +33,8 @@ def list_(path=None, admindir="/var/lib/dpkg"):
         salt '*' dpkg_statoverride.list
         salt '*' dpkg_statoverride.list /var/spool/postfix/var/run/saslauthd
     """
-    try:
+    with shown():
         found = visible(statoverride.overrides(admindir))
-    except OSError as error:
-        raise CommandExecutionError(visible(str(error))) from error
     if path is None:
         return found
     return {path: found[path]} if path in found else {}
@@ -95,7 +91,5 @@ def remove(path, admindir="/var/lib/dpkg"):
 
 
 def _call(function, *arguments):
-    try:
+    with shown():
         return visible(function(*arguments))
-    except (ValueError, RuntimeError, OSError, subprocess.SubprocessError) as error:
-        raise CommandExecutionError(visible(str(error))) from error

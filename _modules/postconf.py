@@ -13,6 +13,7 @@ import postfix_sasl_lines as lines
 import postfix_sasl_maincf as maincf
 import postfix_sasl_textfile as textfile
 import salt.utils.path
+from postfix_sasl_error import shown
 from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
@@ -69,10 +70,8 @@ def show(config_dir="/etc/postfix"):
 
         salt '*' postconf.show
     """
-    try:
+    with shown():
         text = textfile.read_config(maincf.path(config_dir))
-    except OSError as error:
-        raise CommandExecutionError(str(error)) from error
     return visible(maincf.MainCf.parse(text).as_dict())
 
 
@@ -132,10 +131,8 @@ def reset(*names, **where):
 
 
 def _change(config_dir, wanted):
-    try:
+    with shown():
         return visible(textfile.update(maincf.path(config_dir), maincf.plan, wanted))
-    except (ValueError, OSError) as error:
-        raise CommandExecutionError(visible(str(error))) from error
 
 
 def _postconf(config_dir, *arguments):

@@ -12,6 +12,7 @@ __version__ = postfix_sasl_current.version()
 import postfix_sasl_lines as lines
 import postfix_sasl_mastercf as mastercf
 import postfix_sasl_textfile as textfile
+from postfix_sasl_error import shown
 from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
@@ -32,10 +33,8 @@ def list_(config_dir="/etc/postfix"):
 
         salt '*' postfix_master.list
     """
-    try:
+    with shown():
         text = textfile.read_config(mastercf.path(config_dir))
-    except OSError as error:
-        raise CommandExecutionError(str(error)) from error
     return visible(mastercf.MasterCf.parse(text).entries())
 
 
@@ -147,7 +146,5 @@ def delete(name, config_dir="/etc/postfix"):
 
 
 def _change(config_dir, wanted):
-    try:
+    with shown():
         return visible(textfile.update(mastercf.path(config_dir), mastercf.plan, wanted))
-    except (ValueError, OSError) as error:
-        raise CommandExecutionError(visible(str(error))) from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 
 import postfix_sasl_current
 
@@ -21,6 +20,7 @@ import postfix_sasl_settings
 import postfix_sasl_show
 import postfix_sasl_status
 import postfix_sasl_watched
+from postfix_sasl_error import shown
 from postfix_sasl_text import visible
 from salt.exceptions import CommandExecutionError
 
@@ -191,7 +191,7 @@ def apply_(part, settings=None, test=False, saltenv="base"):
         )
     with _pillar(saltenv) as pillar:
         checked = pillar.checked(settings)
-    with _errors(part):
+    with shown(part):
         return _done(postfix_sasl_parts.part(part, checked, _host(saltenv)), test)
 
 
@@ -227,7 +227,7 @@ def remove_(settings=PILLAR, test=False, saltenv="base", part=None):
         )
     with _pillar(saltenv) as pillar:
         checked = pillar.checked(settings)
-    with _errors("remove"):
+    with shown("remove"):
         if part is None:
             removal = postfix_sasl_clean.removal(checked, _host(saltenv))
         else:
@@ -279,7 +279,7 @@ def show(name=None, settings=PILLAR, saltenv="base"):
     with _pillar(saltenv) as pillar:
         now = pillar.now(settings)
         postfix_sasl_settings.check(now)
-    with _errors("show"):
+    with shown("show"):
         return visible(postfix_sasl_show.show(now, _host(saltenv), name))
 
 
@@ -413,7 +413,7 @@ def doctor():
         salt '*' postfix_sasl.doctor
         salt '*' postfix_sasl.doctor --out=json
     """
-    with _errors("doctor"):
+    with shown("doctor"):
         found = postfix_sasl_doctor.examine()
     if not found["healthy"]:
         __context__["retcode"] = 1
@@ -439,7 +439,7 @@ def export():
 
         salt mail postfix_sasl.export --out=yaml
     """
-    with _errors("export"):
+    with shown("export"):
         return {"postfix_sasl": postfix_sasl_export.pillar_of_this_host()}
 
 
@@ -447,7 +447,7 @@ def _differences(checked, saltenv):
     """Return what every part of this host would change for *checked* settings, and the parts."""
     changes, parts = {}, []
     for name in postfix_sasl_parts.PARTS:
-        with _errors(name):
+        with shown(name):
             parts.append(postfix_sasl_parts.part(name, checked, _host(saltenv)))
             changes.update(parts[-1].changes())
     return changes, parts
@@ -470,12 +470,3 @@ def _done(part, test):
     """Return what a Part changed, or would change, and its notes."""
     changes = part.changes() if test else part.apply()
     return visible({"changes": changes, "notes": part.notes()})
-
-
-@contextlib.contextmanager
-def _errors(label):
-    """Turn what can go wrong on a host into the error that Salt shows without a traceback."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-        raise CommandExecutionError(visible(f"{label}: {error}")) from error

@@ -5,7 +5,6 @@ Each has ``changes()``, which reads the host and touches nothing, and ``apply()`
 
 import contextlib
 import glob
-import grp
 import os
 
 import postfix_sasl_daemons
@@ -138,11 +137,16 @@ class SocketDirectory:
         for name in os.listdir(self.path):
             os.unlink(os.path.join(self.path, name))
         os.rmdir(self.path)
-        parent = os.path.dirname(self.path)
-        with contextlib.suppress(OSError):  # not empty
-            while parent.startswith(f"{postfix_sasl_sasl.SPOOL}/"):
-                os.rmdir(parent)
-                parent = os.path.dirname(parent)
+        remove_empty_parents(self.path)
+
+
+def remove_empty_parents(path):
+    """Remove the directories above *path* inside Postfix's spool, up to one that is not empty."""
+    parent = os.path.dirname(path)
+    with contextlib.suppress(OSError):  # not empty
+        while parent.startswith(f"{postfix_sasl_sasl.SPOOL}/"):
+            os.rmdir(parent)
+            parent = os.path.dirname(parent)
 
 
 class Membership:
@@ -153,10 +157,7 @@ class Membership:
 
     def changes(self):
         """Return the group's members before and after."""
-        try:
-            members = sorted(grp.getgrnam(self.group).gr_mem)
-        except KeyError:
-            return {}
+        members = postfix_sasl_owner.members(self.group)
         if self.user not in members:
             return {}
         left = [member for member in members if member != self.user]

@@ -67,6 +67,14 @@ def group_id(group):
         raise NoSuchOwner(f"group: got {group!r}; there is no such group on this host") from None
 
 
+def members(group):
+    """Return the names of a group's members, sorted; none where there is no such group."""
+    try:
+        return sorted(grp.getgrnam(group).gr_mem)
+    except KeyError:
+        return []
+
+
 class NoSuchOwner(ValueError):
     """A user or group that this host doesn't have, perhaps not yet."""
 

@@ -217,11 +217,7 @@ class Leftover:
         elif set(ours) & set(have):
             write(self.path, have, dict.fromkeys(ours))
         self.names.apply()
-        parent = os.path.dirname(self.path)
-        with contextlib.suppress(OSError):  # not empty
-            while parent.startswith(f"{postfix_sasl_sasl.SPOOL}/"):
-                os.rmdir(parent)
-                parent = os.path.dirname(parent)
+        postfix_sasl_absent.remove_empty_parents(self.path)
 
 
 def recorded(path):

@@ -70,7 +70,7 @@ class Swap:
                 os.symlink(side, self._path(link))
             # The manifest comes last: without it the journal is not in use yet.
             postfix_sasl_textfile.write(self._path(_MANIFEST), "".join(names), age=0)
-            _sync(self.journal)
+            postfix_sasl_textfile.sync(self.journal)
         except OSError:
             shutil.rmtree(self.journal, ignore_errors=True)
             raise
@@ -113,7 +113,7 @@ class Swap:
             for path, name in entries:
                 self._link(path, name)
             os.rename(self._prepared(f"to-{side}", side), self._path("current"))
-            _sync(self.journal)
+            postfix_sasl_textfile.sync(self.journal)
         for path, name in entries:
             self._make_plain(path, name, side)
 
@@ -124,7 +124,7 @@ class Swap:
             unused = [each for each in _RANKS if os.path.lexists(self._path(f"link{each}-{name}"))]
             rank = unused[0] if unused else _RANKS[0]
             os.rename(self._prepared(f"link{rank}-{name}", target), path)
-            _sync(os.path.dirname(path))
+            postfix_sasl_textfile.sync(os.path.dirname(path))
 
     def _make_plain(self, path, name, side):
         """Let *path* be the file itself again, if it is the link into the journal."""
@@ -138,7 +138,7 @@ class Swap:
             os.rename(extra, path)
         else:
             os.unlink(path)
-        _sync(os.path.dirname(path))
+        postfix_sasl_textfile.sync(os.path.dirname(path))
 
     def _keep_old(self, path, name):
         with contextlib.suppress(FileNotFoundError):
@@ -212,11 +212,3 @@ def locked(directory, seconds=60):
 
 def _is_link_to(path, target):
     return os.path.islink(path) and os.readlink(path) == target
-
-
-def _sync(directory):
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -98,7 +98,7 @@ def write(path, text, mode=0o644, uid=-1, gid=-1, age=SETTLED, anew=False):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-    _sync(directory)
+    sync(directory)
     return True
 
 
@@ -175,7 +175,8 @@ def _copy_attributes(source, handle):
             raise
 
 
-def _sync(directory):
+def sync(directory):
+    """Have the names in a directory on disk, as they are now, before going on."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

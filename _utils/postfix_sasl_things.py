@@ -5,7 +5,6 @@ is there, ``changes()``, which reads the host and returns ``{name: {"old", "new"
 nothing is due), and ``apply()``, which makes it so. Only ``apply()`` touches anything.
 """
 
-import grp
 import os
 import stat
 
@@ -166,10 +165,7 @@ class Membership:
 
     def changes(self):
         """Return the group's members before and after."""
-        try:
-            members = sorted(grp.getgrnam(self.group).gr_mem)
-        except KeyError:
-            members = []
+        members = postfix_sasl_owner.members(self.group)
         if self.user in members:
             return {}
         return {f"group {self.group}": {"old": members, "new": sorted([*members, self.user])}}

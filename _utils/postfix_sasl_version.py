@@ -1,3 +1,3 @@
 """The mark by which a minion knows that its modules are current."""
 
-VERSION = "f33dc20ec224cd07"
+VERSION = "c4b6edd450b38f7a"
