@@ -8,7 +8,6 @@ from support.images import RELEASES
 from support.layers import PASSWORD, USER
 
 SYNC = "postfix_sasl-sync-modules"
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 each_minion = pytest.mark.parametrize("minion", RELEASES)
 
 # A new release whose defaults differ, in a module that only other modules import.
@@ -33,9 +32,7 @@ def logins(fleet, minion):
     """Return the answers to a login on each listener, from another machine."""
     with fleet.network():
         address = fleet.addresses[minion]
-        return [
-            mail.login(port, USER, PASSWORD, tls=tls, host=address).code for port, tls in LISTENERS
-        ]
+        return mail.logins(USER, PASSWORD, host=address)
 
 
 class TestFreshMinions:

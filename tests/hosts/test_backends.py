@@ -9,7 +9,6 @@ from support.host import Host
 from support.layers import PASSWORD, USER
 from support.trees import differences, tree
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 BOTH = ("PLAIN", "LOGIN")
 CHALLENGES = ("CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
 SNIPPET = "/etc/dovecot/conf.d/99-postfix_sasl.conf"
@@ -33,7 +32,7 @@ def answers(host, user, password, mechanisms=BOTH):
     with host.network():
         return {
             mail.login(port, user, password, mechanism, tls).code
-            for port, tls in LISTENERS
+            for port, tls in mail.LISTENERS
             for mechanism in mechanisms
         }
 

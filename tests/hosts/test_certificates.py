@@ -13,7 +13,6 @@ from support.places import SALT_CONFIG
 
 from .test_reload import Client
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 PAGE = REPOSITORY / "docs/certificates.md"
 STORE = "/etc/postfix/postfix_sasl-server.pem"
 LINEAGE = "/etc/letsencrypt/live/mail.example.com"
@@ -32,7 +31,7 @@ def made():
 def shown(host):
     """Return the certificates that clients are shown, one for each listener."""
     with host.network():
-        return {mail.certificate(port, tls) for port, tls in LISTENERS}
+        return {mail.certificate(port, tls) for port, tls in mail.LISTENERS}
 
 
 def attributes(host, path):

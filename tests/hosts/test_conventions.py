@@ -5,7 +5,6 @@ from support import layers, mail, pages
 from support.layers import PASSWORD, USER
 from support.places import SALT_CONFIG
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 PAGE = pages.REPOSITORY / "docs/conventions.md"
 PILLAR = {
     "fail2ban": True,
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.parametrize("release", ["trixie"], indirect=True)
 
 def logins(host):
     with host.network():
-        return [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+        return mail.logins(USER, PASSWORD)
 
 
 def is_open(host, port):

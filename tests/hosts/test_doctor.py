@@ -13,8 +13,6 @@ from support.places import FORMULA, SALT_CONFIG
 
 from .test_export import make_by_hand, make_by_the_wiki
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
-
 # All that breakages and remedies change; the rest of the host they leave alone.
 KEPT = (
     *("etc/postfix", "etc/pam.d", "etc/default", "etc/systemd/system", "etc/group", "etc/gshadow"),
@@ -200,7 +198,7 @@ class TestOtherHosts:
 
 def logins(host):
     with host.network():
-        return [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+        return mail.logins(USER, PASSWORD)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from support.layers import PASSWORD, USER
 from support.places import SALT_CONFIG
 
 CERTIFICATE, KEY = "/etc/ssl/certs/own.pem", "/etc/ssl/private/own.key"
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 SUBMISSION = """
 submission inet n - n - 40 smtpd
   -o syslog_name=postfix/submission
@@ -230,4 +229,4 @@ def seen(host):
 
 def logins(host):
     with host.network():
-        return [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+        return mail.logins(USER, PASSWORD)

@@ -7,7 +7,6 @@ from support.layers import PASSWORD, USER
 PILLAR = {"fail2ban": True}
 BANNED_AFTER = 5  # fail2ban's own maxretry
 STRANGER, HOST = "198.51.100.2", "198.51.100.1"
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def found(host):
 def guess(stranger, times=1):
     with stranger.network():
         for number in range(times):
-            port, tls = LISTENERS[number % len(LISTENERS)]
+            port, tls = mail.LISTENERS[number % len(mail.LISTENERS)]
             assert mail.login(port, USER, "wrong", tls=tls, host=HOST).code == 535
 
 
@@ -55,7 +54,7 @@ def test_who_guesses_is_kept_out_of_all_mail_ports(guarded_host):
     guess(stranger)
     wait.until(lambda: banned(guarded_host))
     with stranger.network():
-        for port, _ in LISTENERS:
+        for port, _ in mail.LISTENERS:
             wait.until(lambda port=port: not mail.is_open(port, HOST))
     with other.network():
         assert mail.login(587, USER, PASSWORD, host=HOST).code == 235

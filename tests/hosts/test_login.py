@@ -4,8 +4,7 @@ import pytest
 from support import mail, wait
 from support.layers import PASSWORD, USER
 
-LISTENERS = [(25, "starttls"), (587, "starttls"), (465, "implicit")]
-each_listener = pytest.mark.parametrize(("port", "tls"), LISTENERS)
+each_listener = pytest.mark.parametrize(("port", "tls"), mail.LISTENERS)
 
 
 @each_listener

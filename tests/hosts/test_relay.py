@@ -51,6 +51,6 @@ def test_25_takes_local_mail_from_another_machine(neighbour):
 
 def test_a_user_on_another_machine_sends_mail(neighbour):
     with neighbour.network():
-        for port, tls in ((25, "starttls"), (587, "starttls"), (465, "implicit")):
+        for port, tls in mail.LISTENERS:
             answer = mail.relay_attempt(port, tls=tls, host=HOST, user=USER, password=PASSWORD)
             assert answer.code == 250

@@ -9,7 +9,6 @@ from support.images import SALT_HOME
 from support.layers import PASSWORD, USER, installed
 from support.places import SALT_CONFIG
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 # The usual one is in all other tests.
 OTHERS = [each for each in salts.OF_RELEASE.items() if each[1] != salts.USUAL]
 
@@ -32,7 +31,7 @@ def test_applies_as_predicted_once_and_users_log_in(host):
     assert predicted.changes == run.changes != {}
     assert again.changes == {}
     with host.network():
-        codes = [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+        codes = mail.logins(USER, PASSWORD)
     assert codes == [235, 235, 235]
 
 

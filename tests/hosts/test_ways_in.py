@@ -4,7 +4,6 @@ import pytest
 from support import mail, walk
 from support.layers import FORMULA_DIRECTORIES, PASSWORD, USER
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 only_trixie = pytest.mark.parametrize("release", ["trixie"], indirect=True)
 
 
@@ -37,7 +36,7 @@ def test_a_master_and_a_minion(machine):
     walk.follow(machine, "README.md", "When it does not work")
     walk.follow(machine, "README.md", "Taking it off")
     with machine.network():
-        assert [mail.is_open(port) for port, _ in LISTENERS] == [True, False, False]
+        assert [mail.is_open(port) for port, _ in mail.LISTENERS] == [True, False, False]
     walk.follow(machine, "README.md", "A master and its minions")
     assert logins(machine) == [235, 235, 235]
     machine.write("/srv/pillar/top.sls", "base: {mail: [mail]}\n")
@@ -60,7 +59,7 @@ def test_spm(machine):
 
 def logins(host):
     with host.network():
-        return [mail.login(port, USER, PASSWORD, tls=tls).code for port, tls in LISTENERS]
+        return mail.logins(USER, PASSWORD)
 
 
 def files(host, directory):

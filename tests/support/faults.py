@@ -11,7 +11,6 @@ from .images import SALT_HOME
 from .layers import PASSWORD, USER
 from .places import FORMULA
 
-LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 CONFIGURATION = "cat /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/sasl/*"
 QUEUES = "maildrop incoming active deferred hold"
 KILL_SWITCH = "/srv/kill.json"
@@ -112,7 +111,7 @@ def assert_fails_well(run, *words):
 def assert_works(host):
     """A user can log in wherever that is possible."""
     with host.network():
-        for port, tls in LISTENERS:
+        for port, tls in mail.LISTENERS:
             wait.until(lambda port=port: mail.is_open(port))
             assert mail.login(port, USER, PASSWORD, tls=tls).code == 235
 

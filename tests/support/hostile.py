@@ -43,14 +43,19 @@ def _escapes(peer, context):
             peer.raw(b"250 " + bad + b"\r\n")
 
 
-def _until_tls(peer, context):
-    """Be honest until TLS is up; return the connection inside of it."""
+def _until_starttls(peer):
+    """Be honest up to the client's STARTTLS, which waits for an answer."""
     peer.say("mail.example.org", code=220)
     peer.hear()
     peer.say(*PLAIN, "STARTTLS")
     peer.hear()
     peer.say("5.7.0 Must issue a STARTTLS command first", code=530)
     peer.hear()
+
+
+def _until_tls(peer, context):
+    """Be honest until TLS is up; return the connection inside of it."""
+    _until_starttls(peer)
     peer.say("go ahead", code=220)
     inner = Peer(context.wrap_socket(peer.connection, server_side=True), peer.heard)
     inner.hear()
@@ -101,12 +106,7 @@ def _endless_after_tls(peer, context):
 
 
 def _dripped_handshake(peer, context):
-    peer.say("mail.example.org", code=220)
-    peer.hear()
-    peer.say("mail.example.org", "STARTTLS")
-    peer.hear()
-    peer.say("first TLS", code=530)
-    peer.hear()
+    _until_starttls(peer)
     peer.say("go ahead", code=220)
     peer.raw(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # a long ServerHello begins
     _drip(peer, b"\x03")
@@ -128,12 +128,7 @@ def _megabytes_to_quit(peer, context):
 
 
 def _smuggled_before_tls(peer, context):
-    peer.say("mail.example.org", code=220)
-    peer.hear()
-    peer.say("mail.example.org", "STARTTLS")
-    peer.hear()
-    peer.say("first TLS", code=530)
-    peer.hear()
+    _until_starttls(peer)
     peer.raw(b"220 go ahead\r\n250-mail.example.org\r\n250 AUTH PLAIN\r\n")
     _until_closed(peer)
 

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 _SCRAM = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
 CLIENT = "client.example.com"
+# The ports for mail clients, and how TLS begins there.
+LISTENERS = ((25, "starttls"), (587, "starttls"), (465, "implicit"))
 TIMEOUT = 20
 
 
@@ -33,6 +35,11 @@ def login(port, user, password, mechanism="PLAIN", tls="starttls", host="127.0.0
     """Try to log in, whether or not the server offers it, and return its answer."""
     with connection(port, tls, host) as smtp:
         return _login(smtp, user, password, mechanism)
+
+
+def logins(user, password, host="127.0.0.1") -> list[int]:
+    """Return the codes of a login on each of LISTENERS."""
+    return [login(port, user, password, tls=tls, host=host).code for port, tls in LISTENERS]
 
 
 def ehlo(port, tls=None, host="127.0.0.1") -> dict[str, list[str]]:

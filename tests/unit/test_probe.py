@@ -109,14 +109,19 @@ def test_a_name_that_cannot_exist():
 # servers that fail
 
 
+def until_starttls(peer):
+    """Converse with a client that then waits for the answer to STARTTLS."""
+    peer.say("mail.example.org", code=220)
+    peer.hear()
+    peer.say(*PLAIN, "STARTTLS")
+    peer.hear()
+    peer.say("Ok")
+    peer.hear()
+
+
 def test_an_offer_of_starttls_proves_nothing(serve):
     def behave(peer):
-        peer.say("mail.example.org", code=220)
-        peer.hear()
-        peer.say(*PLAIN, "STARTTLS")
-        peer.hear()
-        peer.say("Ok")
-        peer.hear()
+        until_starttls(peer)
         peer.say("4.7.0 TLS not available due to local problem", code=454)
         peer.hear()
 
@@ -129,12 +134,7 @@ def test_an_offer_of_starttls_proves_nothing(serve):
 
 def test_a_handshake_that_fails(serve):
     def behave(peer):
-        peer.say("mail.example.org", code=220)
-        peer.hear()
-        peer.say(*PLAIN, "STARTTLS")
-        peer.hear()
-        peer.say("Ok")
-        peer.hear()
+        until_starttls(peer)
         peer.say("go ahead", code=220)
         peer.raw(b"not TLS at all\r\n" * 10)
 
@@ -146,12 +146,7 @@ def test_a_handshake_that_fails(serve):
 
 def test_text_smuggled_in_before_tls_is_not_believed(serve):
     def behave(peer):
-        peer.say("mail.example.org", code=220)
-        peer.hear()
-        peer.say(*PLAIN, "STARTTLS")
-        peer.hear()
-        peer.say("Ok")
-        peer.hear()
+        until_starttls(peer)
         peer.raw(b"220 go ahead\r\n250-mail.example.org\r\n250 AUTH PLAIN\r\n")
         peer.hear()
 
