@@ -75,6 +75,18 @@ class Finding(NamedTuple):
     remedy: str | None = None
 
 
+def where_saslauthd_is_asked(check):
+    """Have a check say that it does not apply where no smtpd asks saslauthd."""
+
+    @functools.wraps(check)
+    def asked(seen):
+        if not seen.host.saslauthd_logins:
+            return Finding(None, "does not apply: saslauthd is not asked")
+        return check(seen)
+
+    return asked
+
+
 class Login(NamedTuple):
     """How one smtpd(8) with AUTH gets at passwords.
 

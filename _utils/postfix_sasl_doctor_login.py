@@ -9,7 +9,7 @@ import time
 
 import postfix_sasl_login
 import postfix_sasl_mux
-from postfix_sasl_doctor_host import Finding, control, several
+from postfix_sasl_doctor_host import Finding, control, several, where_saslauthd_is_asked
 
 SECONDS = 9
 # Listeners that reach the passwords in the same way need not all be asked.
@@ -60,10 +60,9 @@ def _later(function, *words):
     return lambda: function(*words, timeout=SECONDS)
 
 
+@where_saslauthd_is_asked
 def at_saslauthd(seen):
     """Saslauthd itself answers, and refuses a name that nobody has."""
-    if not seen.host.saslauthd_logins:
-        return Finding(None, "does not apply: saslauthd is not asked")
     restart = control("restart", seen.saslauthd.unit())
     for (socket, _service), (is_good, said) in seen.at_socket().items():
         if is_good is None:

@@ -9,22 +9,16 @@ import stat
 import postfix_sasl_owner
 import postfix_sasl_processes
 import postfix_sasl_statoverride
-from postfix_sasl_doctor_host import Finding, control, quoted, several
+from postfix_sasl_doctor_host import (
+    Finding,
+    control,
+    quoted,
+    several,
+    where_saslauthd_is_asked,
+)
 from postfix_sasl_doctor_instances import PROGRAM, has_native_unit, reads_start, same
 
 _GROUP = "sasl"
-
-
-def _where_asked(check):
-    """Have a check say that it does not apply where no smtpd asks saslauthd."""
-
-    @functools.wraps(check)
-    def asked(seen):
-        if not seen.host.saslauthd_logins:
-            return Finding(None, "does not apply: saslauthd is not asked")
-        return check(seen)
-
-    return asked
 
 
 def _with_user(check):
@@ -41,7 +35,7 @@ def _with_user(check):
     return with_user
 
 
-@_where_asked
+@where_saslauthd_is_asked
 def running(seen):
     """A saslauthd runs, and is not held."""
     daemon = seen.saslauthd
@@ -79,7 +73,7 @@ def _moved(seen, text):
     return Finding(False, text, command)
 
 
-@_where_asked
+@where_saslauthd_is_asked
 def socket(seen):
     """The socket is where each smtpd looks for it, which the chroot decides."""
     host, daemon = seen.host, seen.saslauthd
@@ -124,7 +118,7 @@ def _brought_together(seen, login, live):
     return f"set -m {directory} in OPTIONS of /etc/default/{unit}, then: {control('restart', unit)}"
 
 
-@_where_asked
+@where_saslauthd_is_asked
 @_with_user
 def directory(seen, user):
     """The user of smtpd may go to the socket, and others may not."""
@@ -153,7 +147,7 @@ def directory(seen, user):
     return Finding(True, several(shown))
 
 
-@_where_asked
+@where_saslauthd_is_asked
 @_with_user
 def group(seen, user):
     """Postfix's user is in the group that may pass."""
@@ -168,7 +162,7 @@ def group(seen, user):
     return Finding(False, text, f"gpasswd -a {user.pw_name} {_GROUP} && {host.told}")
 
 
-@_where_asked
+@where_saslauthd_is_asked
 def running_groups(seen):
     """The smtpd processes that run have that group; those from before it was given don't."""
     host = seen.host
@@ -190,7 +184,7 @@ def running_groups(seen):
     return Finding(True, f"{what} group {_GROUP}")
 
 
-@_where_asked
+@where_saslauthd_is_asked
 def statoverride(seen):
     """The owner and mode of the directory are registered with dpkg, which gives it no other."""
     host = seen.host

@@ -47,11 +47,7 @@ def smtpd_conf_files(settings, entries):
     unchrooted = f"{CONFIG_DIRECTORY}/{postfix_sasl_services.UNCHROOTED_SASL_PATH}.conf"
     if settings["sasl:backend"] == "dovecot":
         return {f"{CONFIG_DIRECTORY}/smtpd.conf": None, unchrooted: None}
-    chrooted = any(
-        fields.get("chroot") == "y"
-        for fields in entries.values()
-        if postfix_sasl_services.is_smtpd(fields)
-    )
+    chrooted = postfix_sasl_services.any_chrooted(entries)
     mixed = postfix_sasl_services.is_mixed(entries)
     inside, real = _places(settings, chrooted)
     files = {f"{CONFIG_DIRECTORY}/smtpd.conf": _smtpd_conf(settings, inside if chrooted else real)}

@@ -198,11 +198,7 @@ class PostfixInGroup:
 
 def things(settings, salt, entries):
     """Return what the instance needs, in order, for smtpd in the service *entries*."""
-    chrooted = any(
-        fields.get("chroot") == "y"
-        for fields in entries.values()
-        if postfix_sasl_services.is_smtpd(fields)
-    )
+    chrooted = postfix_sasl_services.any_chrooted(entries)
     directory = postfix_sasl_sasl.run_directories(settings, chrooted)[1]
     name = postfix_sasl_sasl.unit_name(settings)
     return [

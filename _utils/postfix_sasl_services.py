@@ -323,9 +323,17 @@ def _has_own_sasl(settings):
 
 def is_mixed(final):
     """Return whether *final* entries hold smtpd both inside and outside the chroot."""
+    return _sides(final) == {True, False}
+
+
+def any_chrooted(final):
+    """Return whether *final* entries hold smtpd inside the chroot."""
+    return True in _sides(final)
+
+
+def _sides(final):
     # "-" is n since Postfix 3.0.
-    sides = {fields["chroot"] == "y" for fields in final.values() if is_smtpd(fields)}
-    return len(sides) == 2
+    return {fields.get("chroot") == "y" for fields in final.values() if is_smtpd(fields)}
 
 
 def _set_option(wanted, key, value):

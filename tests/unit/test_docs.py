@@ -7,6 +7,7 @@ import runpy
 import pillar_reference
 import pytest
 import yaml
+from postfix_sasl_doctor import CHECKS
 from postfix_sasl_options import OPTIONS
 from postfix_sasl_settings import check
 from support import pages
@@ -79,6 +80,14 @@ def test_what_it_says_of_how_it_works_is_there():
     assert len(named) > 5
     missing = [each for each in named if not hasattr(importlib.import_module(each[0]), each[1])]
     assert missing == []
+
+
+def test_the_checks_of_the_doctor_that_it_names_are_there():
+    text = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [1-6] \|.*\|(.*)\|$", text, re.MULTILINE)
+    assert len(rows) == 6
+    named = {name for row in rows for name in re.findall(r"\*([^*]+)\*", row)}
+    assert named <= {each.name for each in CHECKS}
 
 
 def is_here(name):
