@@ -202,7 +202,11 @@ OPTIONS = {
     "tls:certificate_text": Option(Pem(), None, "the certificate itself, with its chain", True),
     "tls:key_text": Option(Pem(), None, "its private key itself", True),
     "tls:ca_file": Option(Path(optional=True), None, "certificates of authorities for clients"),
-    "tls:auth_only": Option(Bool(), True, "no AUTH before TLS (false where mode is none)"),
+    "tls:auth_only": Option(
+        Bool(),
+        True,
+        "no AUTH before TLS on port 25 (false where mode is none); on 587 and 465 never",
+    ),
     "tls:loglevel": Option(Int(0, 4), 1, "smtpd_tls_loglevel"),
     "tls:received_header": Option(Bool(), True, "smtpd_tls_received_header"),
     "tls:profile": Option(
@@ -227,7 +231,7 @@ OPTIONS = {
     "services:smtps:enabled": _SERVICE["enabled"],
     "services:smtps:options": _SERVICE["options"],
     "services:fetchmail:enabled": Option(
-        Bool(), False, "whether it has it; true by default where fetchmail needs it"
+        Bool(), False, "whether master.cf has this entry; true by itself where fetchmail needs it"
     ),
     "services:fetchmail:options": _SERVICE["options"],
     "services:fetchmail:address": Option(
