@@ -191,7 +191,7 @@ class _Watching(postfix_sasl_daemons.Service):
 def _await_log(path):
     """Wait until *path* is there, and what other jails read; raise NoMailLog where it never is."""
     paths = [path]
-    if path == _MAIL_LOG and _has_syslog():
+    if path == _MAIL_LOG and not postfix_sasl_daemons.has_systemd() and _has_syslog():
         # rsyslog makes a file when there is something to write to it.
         for facility in (syslog.LOG_AUTHPRIV, syslog.LOG_MAIL):
             syslog.openlog("postfix_sasl", facility=facility)

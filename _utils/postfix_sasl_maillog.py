@@ -75,9 +75,7 @@ class MailLog:
         if not self.files:
             return _journal(f"--since=@{self.since:.3f}", seconds=self.seconds)
         for path, size in self.sizes.items():
-            with open(path, encoding="utf-8", errors="replace") as log:
-                log.seek(size)
-                return log.read().splitlines()
+            return _lines_of(path, size)
         return []
 
     def _lines_before(self):
@@ -86,10 +84,18 @@ class MailLog:
             period = (f"--since=@{since:.3f}", f"--until=@{self.since:.3f}")
             return _journal(*period, seconds=self.seconds)
         for path, size in self.sizes.items():
-            with open(path, encoding="utf-8", errors="replace") as log:
-                log.seek(max(0, size - _TAIL_BYTES))
-                lines = log.read(_TAIL_BYTES).splitlines()
+            lines = _lines_of(path, max(0, size - _TAIL_BYTES), _TAIL_BYTES)
             return [line for line in lines if (_time_of(line) or since) >= since]
+        return []
+
+
+def _lines_of(path, start, most=-1):
+    """Return the lines of a file from a place on; none where it can't be read, as it is rotated."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            log.seek(start)
+            return log.read(most).splitlines()
+    except OSError:
         return []
 
 

@@ -70,9 +70,14 @@ def text(settings):
 
 def _tls_level(settings):
     """Return what port 25 says of TLS: the entry's own option, or main.cf."""
-    options = [fields.get("options", {}) for fields in _entries(settings).values() if fields]
-    declared = [each.get("smtpd_tls_security_level") for each in [*options, settings["main"]]]
-    return next(filter(None, declared), settings["tls:mode"])
+    name = "smtpd_tls_security_level"
+    for fields in _entries(settings).values():
+        value = ((fields or {}).get("options") or {}).get(name)
+        if value is not None:  # null drops the option, so that main.cf's holds
+            return value or "none"
+    if name in settings["main"]:
+        return settings["main"][name] or "none"
+    return settings["tls:mode"]
 
 
 def _entries(settings):
@@ -104,7 +109,7 @@ def contradictions(settings):
                 f"it takes one of {', '.join(sorted(takes))}"
             )
     entries = _entries(settings)
-    if entries and not any(entries.values()):
+    if entries and all(fields is None for fields in entries.values()):
         yield (
             f"master:{next(iter(entries))}: got null; fetchmail:mda hands its mail to port {PORT}: "
             "keep the entry, or leave out fetchmail:mda"

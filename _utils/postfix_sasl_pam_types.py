@@ -9,9 +9,14 @@ import re
 
 from postfix_sasl_types import Text, Wrong
 
-_TOKEN = r"(\[[^\]]*\]|\S+)"
-_RULE = re.compile(rf"\s*{_TOKEN}\s+{_TOKEN}\s+{_TOKEN}")
-_INCLUDE = re.compile(r"\s*@include\s+(\S+)")
+# Only what cannot be read in two ways: libpam knows escapes, words in brackets, and words that
+# end without a blank; what it takes for white space is ASCII.
+_NOTHING = re.compile(r"[ \t]*(#.*)?")
+_RULE = re.compile(
+    r"[ \t]*-?(?:auth|account|password|session)[ \t]+"
+    r"(\[[A-Za-z0-9_=\- \t]+\]|[a-z]+)[ \t]+([^ \t\[\]\\]+)([ \t].*)?"
+)
+_INCLUDE = re.compile(r"[ \t]*@include[ \t]+([A-Za-z0-9._+-]+)[ \t]*")
 # Each runs a program or a script.
 _RUNNERS = re.compile(r"pam_(exec|script|python3?|perl|lua|mruby|storepw)\b")
 _MODULE = re.compile(r"[A-Za-z0-9_.+-]+|/(usr/)?lib/[A-Za-z0-9_.+/$-]+")
@@ -32,18 +37,19 @@ class PamRule(Text):
         rule = text.partition("#")[0]
         if _RUNNERS.search(rule):
             raise Wrong(f"it takes no module that runs a program as root; {_OWN_FILE}", value)
-        include, parts = _INCLUDE.match(rule), _RULE.match(rule)
-        if include:
-            name = include[1]
-        elif parts and parts[2] in ("include", "substack"):
-            name = parts[3]
-        elif parts:
-            self._check_module(parts[3], value)
+        if _NOTHING.fullmatch(text) or _INCLUDE.fullmatch(rule):
             return text
-        else:
-            return text
-        if "/" in name:
+        parts = _RULE.fullmatch(rule)
+        if parts and parts[1] not in ("include", "substack"):
+            self._check_module(parts[2], value)
+        elif "/" in (parts[2] if parts else rule.partition("@include")[2]):
             raise Wrong(f"it includes files of /etc/pam.d by their names alone; {_OWN_FILE}", value)
+        elif not parts:
+            raise Wrong(
+                "it takes a rule, such as auth required pam_unix.so, or @include common-auth; "
+                f"{_OWN_FILE}",
+                value,
+            )
         return text
 
     @staticmethod

@@ -24,6 +24,9 @@ _PROGRAMS = frozenset(
         "shlib_directory",
     }
 )
+# OpenSSL loads the providers and engines that its file names; see tls_config_file.
+_OPENSSL_FILE = "tls_config_file"
+_NO_FILE = ("", "default", "none")
 # It hands NAME=value to every daemon: LD_PRELOAD, and what else makes a program load another.
 _ENVIRONMENT = "import_environment"
 _HARMLESS = re.compile(
@@ -78,4 +81,6 @@ def _is_root(name, value):
     if name == _ENVIRONMENT:
         words = re.sub(r"[{}]", " ", value).replace(",", " ").split()
         return not all(map(_HARMLESS.fullmatch, words))
+    if name == _OPENSSL_FILE:
+        return value not in _NO_FILE
     return name in _PROGRAMS

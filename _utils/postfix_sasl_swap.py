@@ -21,6 +21,8 @@ import time
 
 import postfix_sasl_textfile
 
+# Where the formula has its journal: on the file system of all the files it swaps.
+JOURNAL = "/etc/postfix/.postfix_sasl-journal"
 _MANIFEST = "files"
 _AGAIN = ".again"
 _RANKS = (0, 1)  # to put the files in place, and to take them back
@@ -208,6 +210,11 @@ def locked(directory, seconds=60):
         yield
     finally:
         os.close(handle)
+
+
+def is_under_way(path):
+    """Return whether *path* is a link into the formula's journal, as a killed run leaves it."""
+    return os.path.islink(path) and os.path.dirname(os.readlink(path)) == f"{JOURNAL}/current"
 
 
 def _is_link_to(path, target):

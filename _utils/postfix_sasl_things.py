@@ -10,6 +10,7 @@ import stat
 
 import postfix_sasl_owner
 import postfix_sasl_statoverride
+import postfix_sasl_swap
 import postfix_sasl_textfile
 
 HIDDEN = "(hidden)"
@@ -75,7 +76,7 @@ class File:
 
     def _check_link(self, old):
         """Raise NotOurs for a link to a file that is not ours: a link to anywhere is no order."""
-        if not os.path.islink(self.path):
+        if not os.path.islink(self.path) or postfix_sasl_swap.is_under_way(self.path):
             return
         first_lines = "".join((old or "").splitlines(keepends=True)[:3])
         if old != self.text and MANAGED not in first_lines:

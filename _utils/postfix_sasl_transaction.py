@@ -16,7 +16,7 @@ import postfix_sasl_textfile
 import postfix_sasl_verify
 
 DIRECTORY = "/etc/postfix"
-JOURNAL = f"{DIRECTORY}/.postfix_sasl-journal"
+JOURNAL = postfix_sasl_swap.JOURNAL
 
 # "Stop and start" is what postconf(5) asks for when one of these changes. A reload with a new
 # listener besides is worse than useless: the master dies, or the listener is open to the world.

@@ -34,9 +34,26 @@ class TestKilled:
 
     def test_a_change_back_while_files_go_into_place(self, host):
         reports = faults.kill_everywhere(
-            host, part="config", pillars=[OLD, NEW], begin="link0-", end="/files'"
+            host, part="config", pillars=[OLD, NEW], begin="/files'", end="subprocess.Popen"
         )
-        assert len(reports) >= 15
+        assert len(reports) >= 10
+        assert {report["in place"] for report in reports} == {"old", "new"}
+
+    @pytest.mark.parametrize(
+        "reset",
+        ["rm -f /etc/postfix/sasl/smtpd.conf", "echo log_level: 1 > /etc/postfix/sasl/smtpd.conf"],
+        ids=["new", "of others"],
+    )
+    def test_a_file_that_is_not_ours_yet_goes_into_place(self, host, reset):
+        reports = faults.kill_everywhere(
+            host,
+            part="config",
+            pillars=[{}],
+            reset=reset,
+            begin="/files'",
+            end="subprocess.Popen",
+        )
+        assert len(reports) >= 5
 
     def test_a_change_that_needs_a_restart(self, host):
         reports = faults.kill_everywhere(

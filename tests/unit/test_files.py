@@ -143,6 +143,12 @@ def rc(server=None, **user):
         ({"main": {"smtpd_tls_security_level": "none"}}, False),
         ({"master": {"smtp/inet": {"options": {"smtpd_tls_security_level": "none"}}}}, False),
         ({"master": {"2525/inet": {"options": {"smtpd_tls_security_level": "none"}}}}, True),
+        ({"main": {"smtpd_tls_security_level": None}}, False),
+        ({"main": {"smtpd_tls_security_level": ""}}, False),
+        ({"master": {"smtp/inet": {"options": {"smtpd_tls_security_level": ""}}}}, False),
+        ({"master": {"smtp/inet": {"options": {"smtpd_tls_security_level": None}}}}, True),
+        ({"master": {"smtp/inet": {}}}, True),
+        ({"master": {"smtp/inet": {"options": None}}}, True),
     ],
 )
 def test_msmtp_does_tls_where_port_25_does(more, has_tls):

@@ -44,6 +44,16 @@ def test_a_journal_that_does_not_answer_tells_nothing_and_stops_nobody(
     assert (log.troubles(), log.throttled_before()) == ([], False)
 
 
+def test_a_log_that_is_gone_tells_nothing(tmp_path, monkeypatch):
+    own = tmp_path / "postfix.log"
+    own.write_text("Nov 25 18:00:00 mail postfix/smtpd[1]: warning: x -- throttling\n")
+    (tmp_path / "main.cf").write_text(f"maillog_file = {own}\n")
+    monkeypatch.setattr(maillog, "_MAIN_CF", str(tmp_path / "main.cf"))
+    log = maillog.MailLog()
+    own.unlink()
+    assert (log.troubles(), log.throttled_before()) == ([], False)
+
+
 @pytest.mark.parametrize("systemd", [True, False])
 def test_what_postfix_writes_itself_is_read_where_it_is(systemd, tmp_path, monkeypatch):
     own = tmp_path / "postfix.log"

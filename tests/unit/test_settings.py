@@ -136,6 +136,13 @@ RIGHT = {
     "pam:rules": [
         (["auth\trequired\tpam_unix.so", "@include common-account", "", "# like pam_exec.so"],),
         (["auth [success=1 default=ignore] pam_ldap.so a=[b c]", "auth substack common-auth"],),
+        (
+            [
+                "-session optional pam_systemd.so",
+                "  ",
+                "auth [new_authtok_reqd=ok default=2] a.so x [b]",
+            ],
+        ),
         (["account required /lib/x86_64-linux-gnu/security/pam_permit.so # all"],),
     ],
     "tls:mode": [("none",), ("may",), ("encrypt",)],
@@ -246,7 +253,17 @@ WRONG = {
         (["auth required /lib/../tmp/x.so"], "modules by their names"),
         (["auth include ../../tmp/x"], "by their names alone"),
         (["@include /tmp/x"], "by their names alone"),
-        (["auth required pam_ex\\", "ec.so"], "whole rule"),
+        (["auth required pam_ex\\", "auth required ec.so"], "whole rule"),
+        (["ec.so"], "it takes a rule"),
+        # What libpam reads in another way than it looks.
+        (["auth [a pam_unix.so b]/tmp/e.so"], "it takes a rule"),
+        (["auth [a \\] pam_unix.so ] /tmp/e.so"], "it takes a rule"),
+        (["auth [success=1] [pam_unix.so x"], "it takes a rule"),
+        (["@INCLUDE /tmp/inc"], "it takes a rule"),
+        (["@include common-auth /tmp/inc"], "by their names alone"),
+        (["auth required\u00a0pam_unix.so /tmp/e.so"], "it takes a rule"),
+        (["auth required pam_unix.so\u00a0/tmp/e.so"], "modules by their names"),
+        (["auth"], "it takes a rule"),
     ],
     "tls:mode": [("encrpt", "did you mean encrypt?"), (True, "one of none, may, encrypt")],
     "tls:certificate": [("mail.pem", "an absolute path"), ("/a b", "an absolute path")],

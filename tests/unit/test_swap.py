@@ -3,6 +3,7 @@
 import os
 
 import postfix_sasl_swap
+import postfix_sasl_things
 import pytest
 from postfix_sasl_swap import Swap, open_journal
 
@@ -256,3 +257,23 @@ def test_a_file_that_was_open_is_closed_with_its_new_text(tmp_path):
     swap.put()
     swap.finish()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("before", [None, "pwcheck_method: auxprop\n"])
+def test_a_link_that_a_killed_run_has_left_is_no_file_of_others(before, tmp_path, monkeypatch):
+    """A run that is killed between the links and the switch: the next one has to go on."""
+    monkeypatch.setattr(postfix_sasl_swap, "JOURNAL", str(tmp_path / "journal"))
+    path = tmp_path / "smtpd.conf"
+    if before:
+        path.write_text(before)
+    swap = Swap(postfix_sasl_swap.JOURNAL, {str(path): "wanted\n"})
+    swap.prepare()
+    swap._link(*swap._entries()[0])
+    assert path.is_symlink()
+    ours = postfix_sasl_things.File(str(path), "wanted\n")
+    assert set(ours.changes()) == {str(path)}
+    path.unlink()
+    (tmp_path / "theirs").write_text("x")
+    path.symlink_to(tmp_path / "theirs")
+    with pytest.raises(postfix_sasl_things.NotOurs):
+        ours.changes()

@@ -215,6 +215,7 @@ class TestWhatRunsAsRoot:
             ("command_directory", "$queue_directory/public"),
             ("shlib_directory", "/tmp"),
             ("debugger_command", "touch /pwned"),
+            ("tls_config_file", "/tmp/x.cnf"),
             ("multi_instance_wrapper", "/bin/touch /pwned"),
             ("import_environment", "MAIL_CONFIG TZ LD_PRELOAD=/tmp/x.so"),
             ("import_environment", "MAIL_CONFIG { OPENSSL_CONF = /tmp/x }"),
@@ -236,6 +237,7 @@ class TestWhatRunsAsRoot:
         [
             ("import_environment", "MAIL_CONFIG TZ=UTC, KRB5_KTNAME=/etc/postfix/smtp.keytab"),
             ("daemon_directory", "/usr/lib/postfix/sbin"),
+            ("tls_config_file", "none"),
         ],
     )
     def test_but_what_does_no_harm_or_is_the_default_is(self, name, value):
