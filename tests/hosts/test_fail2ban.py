@@ -98,6 +98,14 @@ def apply_as_predicted(host, pillar):
     assert host.apply(pillar).changes == {}
 
 
+@pytest.mark.parametrize("release", ["bookworm"], indirect=True)
+def test_a_log_that_postfix_writes_beside_a_journal(boot, release):
+    host = boot(layers=layers.with_fail2ban(release))
+    apply_as_predicted(host, {**PILLAR, "main": {"maillog_file": "/var/log/mail.log"}})
+    assert "/var/log/mail.log" in status(host)
+    assert_who_guesses_is_banned(host)
+
+
 class TestWithoutSystemd:
     @pytest.mark.parametrize("release", ["trixie"], indirect=True)
     def test_a_host_without_a_log_is_refused_until_postfix_writes_one(self, sysv_host):
