@@ -1,6 +1,7 @@
 """`salt '*' state.apply postfix_sasl`: the first time, with a pillar for each minion, upgraded."""
 
 import json
+import re
 
 import pytest
 from support import mail, wait
@@ -138,7 +139,8 @@ def test_the_doctor_answers_a_master_in_words_and_as_data(fleet):
         assert "[ERROR" not in done.stdout + done.stderr
         assert "FAIL  saslauthd" in done.stdout
     assert words.stdout.count("    healthy\n") == 2
-    assert "    NOT healthy: saslauthd\n" in words.stdout
+    # Whether the login that it tries is in the log by then is a matter of moments.
+    assert re.search(r"^    NOT healthy: saslauthd(; to be seen to: log)?$", words.stdout, re.M)
     assert [name for name, said in json.loads(data.stdout).items() if not said["healthy"]] == [
         "trixie"
     ]
