@@ -24,6 +24,8 @@ BEYOND_A_SCHEMA = (
     r"a \$ has no name after it",
     r"a -o option goes under options",
     r"a path of 80 characters at most",
+    r"it takes a rule|modules by their names|by their names alone|whole rule",
+    r"runs a program as root",
     r"got -?[0-9.e+]+\.0; |got the number|got -?[0-9.e+]+e\+[0-9]+; ",  # 5.0 is an integer to JSON
 )
 
@@ -94,6 +96,7 @@ def test_it_refuses(key, value, words):
     beyond = (
         *("never closed", "{ }", "80 characters", "no more than drift:interval", "got 1.0"),
         *("runs a program as root", "modules by their names", "by their names alone", "whole rule"),
+        "it takes a rule",
     )
     assert is_taken(pillar(key, value)) == words.startswith(beyond)
 
