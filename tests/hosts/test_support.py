@@ -107,6 +107,8 @@ def test_nothing_is_left_behind_by_a_killed_run(release, how):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # A run in the background of a shell ignores it, and so would this one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with process:
         name = process.stdout.readline().strip()
